@@ -1,0 +1,137 @@
+"""The only quaternion and rotation-vector maths of the stack: NumPy, batched, quaternions ``wxyz``.
+
+All leading dimensions broadcast; ``(..., 4)`` means a unit quaternion in the last axis. A quaternion ``quat_wb`` maps
+body vectors to the world: ``v_w = quat_rotate(quat_wb, v_b)``. ``q`` and ``-q`` are the same rotation.
+
+Conventions: Hamilton product, right-handed, active rotations (as MuJoCo, and as SciPy with ``scalar_first=True``).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .types import Array
+
+_TINY = 1e-12
+"""Below this length of the vector part, sin(x)/x equals 1 in double precision."""
+
+
+def quat_multiply(a: ArrayLike, b: ArrayLike) -> Array:
+    """Hamilton product: the rotation ``b`` first, then ``a``; shape (..., 4)."""
+    aw, ax, ay, az = np.moveaxis(np.asarray(a), -1, 0)
+    bw, bx, by, bz = np.moveaxis(np.asarray(b), -1, 0)
+    return np.stack(
+        [
+            aw * bw - ax * bx - ay * by - az * bz,
+            aw * bx + ax * bw + ay * bz - az * by,
+            aw * by - ax * bz + ay * bw + az * bx,
+            aw * bz + ax * by - ay * bx + az * bw,
+        ],
+        axis=-1,
+    )
+
+
+def quat_conjugate(quat: ArrayLike) -> Array:
+    """The inverse rotation of a unit quaternion, shape (..., 4)."""
+    quat = np.asarray(quat)
+    return np.concatenate([quat[..., :1], -quat[..., 1:]], axis=-1)
+
+
+def quat_rotate(quat: ArrayLike, vec: ArrayLike) -> Array:
+    """Rotate vectors: ``v + 2 u x (u x v + w v)`` with ``u`` the vector part; shape (..., 3)."""
+    quat, vec = np.asarray(quat), np.asarray(vec)
+    w, u = quat[..., :1], quat[..., 1:]
+    return vec + 2.0 * np.cross(u, np.cross(u, vec) + w * vec)
+
+
+def quat_rotate_inverse(quat: ArrayLike, vec: ArrayLike) -> Array:
+    """Rotate vectors by the inverse of ``quat``, shape (..., 3)."""
+    return quat_rotate(quat_conjugate(quat), vec)
+
+
+def quat_from_rotvec(rotvec: ArrayLike) -> Array:
+    """Exponential map: rotation vector [rad], shape (..., 3), to a quaternion (..., 4); exact at zero."""
+    rotvec = np.asarray(rotvec)
+    half = 0.5 * np.linalg.norm(rotvec, axis=-1, keepdims=True)
+    return np.concatenate([np.cos(half), 0.5 * np.sinc(half / np.pi) * rotvec], axis=-1)
+
+
+def quat_to_rotvec(quat: ArrayLike) -> Array:
+    """Logarithm: the shortest rotation vector [rad], length in 0..pi, shape (..., 3)."""
+    quat = np.asarray(quat)
+    quat = np.where(quat[..., :1] < 0.0, -quat, quat)
+    sine = np.linalg.norm(quat[..., 1:], axis=-1, keepdims=True)
+    angle = 2.0 * np.arctan2(sine, quat[..., :1])
+    small = sine < _TINY
+    return quat[..., 1:] * np.where(small, 2.0, angle / np.where(small, 1.0, sine))
+
+
+def quat_to_matrix(quat: ArrayLike) -> Array:
+    """Rotation matrix whose columns are the rotated axes, shape (..., 3, 3)."""
+    w, x, y, z = np.moveaxis(np.asarray(quat), -1, 0)
+    rows = [
+        [1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - w * z), 2.0 * (x * z + w * y)],
+        [2.0 * (x * y + w * z), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z - w * x)],
+        [2.0 * (x * z - w * y), 2.0 * (y * z + w * x), 1.0 - 2.0 * (x * x + y * y)],
+    ]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def quat_from_matrix(matrix: ArrayLike) -> Array:
+    """Quaternion with w >= 0 of a rotation matrix (..., 3, 3).
+
+    Of the four ways to divide (by w, x, y or z) the one with the largest divisor is used (Shepperd 1978), so that
+    nothing is lost near half turns.
+    """
+    m = np.asarray(matrix)
+    m00, m11, m22 = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
+    wx, wy, wz = m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1]
+    xy, xz, yz = m[..., 1, 0] + m[..., 0, 1], m[..., 0, 2] + m[..., 2, 0], m[..., 2, 1] + m[..., 1, 2]
+    four_qq = np.stack(  # row i is 4 q_i (w, x, y, z)
+        [
+            np.stack([1.0 + m00 + m11 + m22, wx, wy, wz], axis=-1),
+            np.stack([wx, 1.0 + m00 - m11 - m22, xy, xz], axis=-1),
+            np.stack([wy, xy, 1.0 - m00 + m11 - m22, yz], axis=-1),
+            np.stack([wz, xz, yz, 1.0 - m00 - m11 + m22], axis=-1),
+        ],
+        axis=-2,
+    )
+    best = np.argmax(np.diagonal(four_qq, axis1=-2, axis2=-1), axis=-1)
+    quat = np.take_along_axis(four_qq, best[..., None, None], axis=-2)[..., 0, :]
+    quat = quat / np.linalg.norm(quat, axis=-1, keepdims=True)
+    return np.where(quat[..., :1] < 0.0, -quat, quat)
+
+
+def yaw_of(quat: ArrayLike) -> Array:
+    """Heading about world z [rad], -pi..pi, of the rotated x axis (Tait-Bryan z-y-x); shape (...)."""
+    w, x, y, z = np.moveaxis(np.asarray(quat), -1, 0)
+    return np.arctan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+
+
+def quat_from_yaw(yaw: ArrayLike) -> Array:
+    """Rotation about z by ``yaw`` [rad], shape (...) to (..., 4)."""
+    half = 0.5 * np.asarray(yaw)
+    zero = np.zeros_like(half)
+    return np.stack([np.cos(half), zero, zero, np.sin(half)], axis=-1)
+
+
+def wrap_angle(angle: ArrayLike) -> Array:
+    """The same angle [rad] within [-pi, pi)."""
+    return np.mod(np.asarray(angle) + np.pi, 2.0 * np.pi) - np.pi
+
+
+def rotate_yaw(vec: ArrayLike, yaw: ArrayLike) -> Array:
+    """Turn the first two components of ``vec`` (..., D >= 2) by ``yaw`` [rad] (...) about z; the rest stays."""
+    vec, yaw = np.asarray(vec), np.asarray(yaw)
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    x = cos * vec[..., 0] - sin * vec[..., 1]
+    y = sin * vec[..., 0] + cos * vec[..., 1]
+    rest = np.broadcast_to(vec[..., 2:], (*x.shape, vec.shape[-1] - 2))
+    return np.concatenate([x[..., None], y[..., None], rest], axis=-1)
+
+
+def slerp(start: ArrayLike, end: ArrayLike, fraction: ArrayLike) -> Array:
+    """The rotation ``fraction`` (...) of the way along the shortest arc from ``start`` to ``end``; shape (..., 4)."""
+    difference = quat_to_rotvec(quat_multiply(quat_conjugate(start), end))
+    return quat_multiply(start, quat_from_rotvec(np.asarray(fraction)[..., None] * difference))
