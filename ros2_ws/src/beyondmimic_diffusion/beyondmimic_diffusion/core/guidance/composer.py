@@ -1,0 +1,217 @@
+r"""Many costs, one correction: what the sampler is handed as its ``Guidance``.
+
+At a denoising step the predicted clean states :math:`x` (normalised) are read in SI units,
+:math:`s = \sigma x + \mu`, and each cost gives :math:`\partial G/\partial s`. What is returned is
+
+.. math:: \Delta x = -\gamma \, \sigma^{-1} \sum_j w_j \, \frac{\partial G_j}{\partial s}
+
+that is, a step of :math:`-\gamma\,\partial G/\partial s` in SI units. The plain gradient in normalised space would be
+:math:`\sigma\,\partial G/\partial s`; ours is that gradient preconditioned by :math:`\sigma^{-2}`, so that a guidance
+scale means the same for a feature that varies much and one that varies little (without it lateral velocity is hardly
+steered; platform trial). Forgetting the normaliser altogether is the classic error, and has its test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from ..errors import GoalError
+from ..types import Array, CostStats
+from .cost import GuidanceCost
+from .features import (
+    PlanFeatures,
+    PlanGradient,
+    features_from,
+    integrate_positions,
+    pull_back,
+    pull_back_integration,
+)
+
+Schedule = Callable[[int], float]
+"""Factor of the guidance scale at denoising level k."""
+
+
+@dataclass(frozen=True)
+class CostTerm:
+    """One cost and how it takes part."""
+
+    name: str
+    """Unique among the terms; what statistics are reported under."""
+    cost: GuidanceCost
+    weight: float | Array = 1.0
+    """Scalar, or one per plan (B,); zero switches the term off (for that plan)."""
+    clip: float | None = None
+    """Largest norm of the weighted gradient of one plan, over all states, in mixed SI units; None: no limit."""
+    velocity_cap: float | None = None
+    """Largest change of a state's planar root velocity by this term in one pass [m/s]; None: no limit."""
+    first_step: int = 0
+    """First predicted state the cost sees."""
+    last_step: int | None = None
+    """Last predicted state the cost sees; None: the last of the plan."""
+    consistent: bool = False
+    """True: the cost sees root positions integrated from the predicted velocities (``integrate_positions``)."""
+
+
+class GuidanceComposer:
+    """Weighted sum of costs as a ``Guidance`` (``core.protocols``)."""
+
+    def __init__(
+        self,
+        layout: Mapping[str, slice],
+        normalizer_scale: Array,
+        normalizer_offset: Array,
+        step_dt: float,
+        terms: Sequence[CostTerm] = (),
+        scale: float = 1.0,
+        schedule: Schedule | None = None,
+        clip: float | None = None,
+    ):
+        """
+        Args:
+            layout: Where each named part lies in the state vector (``StateRepresentation.layout``).
+            normalizer_scale: SI units per normalised unit, shape (S,).
+            normalizer_offset: SI value of the normalised zero, shape (S,).
+            step_dt: Spacing of the states [s].
+            terms: Active costs.
+            scale: Global guidance scale.
+            schedule: Factor of ``scale`` by denoising level; None: 1 at each level.
+            clip: Largest norm of the summed gradient of one plan, in mixed SI units; None: no limit.
+
+        Raises:
+            GoalError: Two terms share a name, or a cost needs key points that the state does not have.
+        """
+        self._layout = dict(layout)
+        self._scale_si = np.asarray(normalizer_scale, dtype=np.float64)
+        self._offset_si = np.asarray(normalizer_offset, dtype=np.float64)
+        self._step_dt = step_dt
+        self._scale = float(scale)
+        self._schedule = schedule
+        self._clip = clip
+        self.terms = tuple(terms)
+        self._norms: dict[str, Array] = {}
+        self._with_key_points = any(term.cost.uses_key_points for term in self.terms)
+        self._check()
+
+    def _check(self) -> None:
+        names = [term.name for term in self.terms]
+        if len(set(names)) != len(names):
+            raise GoalError(f"guidance terms {names}: each name may occur once")
+        for term in self.terms:
+            if term.cost.uses_key_points and "key_pos_l" not in self._layout:
+                raise GoalError(
+                    f"guidance term '{term.name}' needs key points, but the state has only {sorted(self._layout)}; "
+                    "use a body_pos policy, or a cost on the root"
+                )
+
+    def with_terms(self, terms: Sequence[CostTerm]) -> GuidanceComposer:
+        """The same settings with other costs (a new goal)."""
+        return GuidanceComposer(
+            self._layout,
+            self._scale_si,
+            self._offset_si,
+            self._step_dt,
+            terms,
+            self._scale,
+            self._schedule,
+            self._clip,
+        )
+
+    def correction(self, clean_states: Array, k: int) -> Array:
+        """Change to add to the predicted clean states, normalised, shape (B, H, S); see the module's text."""
+        strength = self._scale * (1.0 if self._schedule is None else float(self._schedule(k)))
+        if strength == 0.0 or not self.terms:
+            return np.zeros_like(clean_states)
+        total = np.zeros(clean_states.shape)
+        norms: dict[str, Array] = {}
+        for term, _, gradient in self._evaluate(clean_states):
+            norms[term.name] = _norm(gradient)
+            total -= self._capped(strength * gradient, term)
+        if self._clip is not None:
+            total = _limited(total, strength * self._clip)
+        self._norms = norms
+        return (total / self._scale_si).astype(clean_states.dtype, copy=False)
+
+    def value(self, clean_states: Array) -> Array:
+        """Weighted sum of all costs, shape (B,), at normalised states (B, H, S)."""
+        return np.sum([value for _, value, _ in self._evaluate(clean_states)], axis=0) + np.zeros(len(clean_states))
+
+    def gradient_si(self, clean_states: Array) -> Array:
+        """Gradient of the weighted, clipped sum by the states in SI units, shape (B, H, S)."""
+        return np.sum([grad for _, _, grad in self._evaluate(clean_states)], axis=0) + np.zeros(clean_states.shape)
+
+    def stats(self, clean_states: Array) -> tuple[tuple[CostStats, ...], ...]:
+        """Per plan, each cost's weighted value at these states, and its gradient's norm at the last guided pass."""
+        batch = len(clean_states)
+        rows = []
+        for term, value, gradient in self._evaluate(clean_states):
+            norm = self._norms.get(term.name)
+            rows.append((term.name, value, _norm(gradient) if norm is None or len(norm) != batch else norm))
+        return tuple(
+            tuple(CostStats(name, float(value[i]), float(norm[i])) for name, value, norm in rows) for i in range(batch)
+        )
+
+    def _evaluate(self, clean_states: Array) -> list[tuple[CostTerm, Array, Array]]:
+        """Per term: weighted value (B,) and weighted, clipped gradient by the SI states (B, H, S)."""
+        states = clean_states * self._scale_si + self._offset_si
+        plan = features_from(states, self._layout, self._step_dt, self._with_key_points)
+        integrated = integrate_positions(plan, self._step_dt) if any(term.consistent for term in self.terms) else plan
+        out = []
+        for term in self.terms:
+            seen = integrated if term.consistent else plan
+            value, partial = self._windowed(term, seen)
+            if term.consistent:
+                partial = pull_back_integration(partial, self._step_dt)
+            gradient = pull_back(seen, partial, self._layout, states.shape[-1])
+            weight = np.broadcast_to(np.asarray(term.weight, dtype=np.float64), value.shape)
+            gradient *= weight[:, None, None]
+            if term.clip is not None:
+                gradient = _limited(gradient, term.clip)
+            out.append((term, weight * value, gradient))
+        return out
+
+    @staticmethod
+    def _windowed(term: CostTerm, plan: PlanFeatures) -> tuple[Array, PlanGradient]:
+        """Evaluate a cost on its part of the horizon; its gradient is zero elsewhere."""
+        horizon = len(plan.times)
+        stop = horizon if term.last_step is None else min(horizon, term.last_step + 1)
+        if term.first_step <= 0 and stop == horizon:
+            return term.cost.value_and_gradient(plan)
+        if term.first_step >= stop:
+            return np.zeros(plan.batch), PlanGradient()
+        value, partial = term.cost.value_and_gradient(plan.window(term.first_step, stop))
+        padded = {}
+        for item in fields(partial):
+            inner = getattr(partial, item.name)
+            if inner is not None:
+                padded[item.name] = np.zeros((inner.shape[0], horizon, *inner.shape[2:]))
+                padded[item.name][:, term.first_step : stop] = inner
+        return value, PlanGradient(**padded)
+
+    def _capped(self, step: Array, term: CostTerm) -> Array:
+        """Limit the planar velocity part of a step, state by state."""
+        if term.velocity_cap is None:
+            return step
+        start = self._layout["root_lin_vel_c"].start
+        planar = step[..., start : start + 2]
+        length = np.linalg.norm(planar, axis=-1, keepdims=True)
+        step = step.copy()
+        step[..., start : start + 2] = planar * np.minimum(1.0, term.velocity_cap / np.maximum(length, 1e-12))
+        return step
+
+
+def _norm(gradient: Array) -> Array:
+    return np.sqrt(np.sum(gradient**2, axis=(1, 2)))
+
+
+def _limited(gradient: Array, limit: float) -> Array:
+    """Scaled down where the norm of a plan exceeds the limit."""
+    factor = np.minimum(1.0, limit / np.maximum(_norm(gradient), 1e-12))
+    return gradient * factor[:, None, None]
+
+
+def skip_last(levels: int) -> Schedule:
+    """Guidance at full strength, but none below level ``levels``: the last passes then only clean up."""
+    return lambda k: 1.0 if k >= levels else 0.0

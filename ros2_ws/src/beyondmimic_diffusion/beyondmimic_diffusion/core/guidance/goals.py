@@ -1,0 +1,148 @@
+"""What the operator wants, as data; checked when made, so that a goal that exists can be served.
+
+A goal may hold one value, or one per robot of a batch (leading dimension B). What is fixed to the ground is given in
+the world (``_w``, odom) and is brought into the character frame when a plan is made; a velocity is given in the robot's
+heading frame and turns with it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import GoalError
+from ..types import Array
+
+if TYPE_CHECKING:
+    from .sdf import SignedDistance
+
+MAX_SPEED = 3.0
+"""A planar velocity beyond this is a unit error, not a wish [m/s]."""
+MAX_YAW_RATE = 4.0
+"""Likewise [rad/s]."""
+MAX_DISTANCE = 1000.0
+"""Likewise, from the world's origin [m]."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What all goals share."""
+
+    expires: float = field(default=math.inf, kw_only=True)
+    """Not to be served at or after this time of the robot's clock [s]."""
+
+    def expired(self, now: float) -> bool:
+        """True from ``expires`` on."""
+        return now >= self.expires
+
+    def _require(self, name: str, shape: tuple[int, ...], limit: float, unit: str) -> None:
+        """Turn a field into a float64 array; refuse wrong shapes, NaN and lengths beyond the limit."""
+        owner = type(self).__name__
+        value = getattr(self, name)
+        try:
+            array = np.array(value, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise GoalError(f"{owner}.{name} = {value!r} is not numeric") from error
+        if array.shape[array.ndim - len(shape) :] != shape or array.ndim > len(shape) + 1:
+            raise GoalError(f"{owner}.{name} has shape {array.shape}; right is {shape} or (B, ...) of it")
+        if not np.all(np.isfinite(array)):
+            raise GoalError(f"{owner}.{name} = {array.tolist()} is not finite")
+        size = np.linalg.norm(array, axis=-1) if shape else np.abs(array)
+        if np.any(size > limit):
+            raise GoalError(f"{owner}.{name} = {array.tolist()} is too large; allowed is up to {limit} {unit}")
+        array.flags.writeable = False
+        object.__setattr__(self, name, array)
+
+    def _check_expiry(self) -> None:
+        if math.isnan(self.expires):
+            raise GoalError(f"{type(self).__name__}.expires is NaN; give a time [s], or inf for a goal without end")
+
+
+@dataclass(frozen=True)
+class JoystickGoal(Goal):
+    """Walk and turn at a rate."""
+
+    vel_xy_c: Array | tuple[float, float] = (0.0, 0.0)
+    """Forward and left, in the robot's heading frame [m/s], shape (2,) or (B, 2)."""
+    yaw_rate: Array | float = 0.0
+    """Counter-clockwise seen from above [rad/s], scalar or (B,)."""
+
+    def __post_init__(self) -> None:
+        self._check_expiry()
+        self._require("vel_xy_c", (2,), MAX_SPEED, "m/s")
+        self._require("yaw_rate", (), MAX_YAW_RATE, "rad/s")
+
+
+@dataclass(frozen=True)
+class WaypointGoal(Goal):
+    """Reach a place and stop there."""
+
+    position_xy_w: Array | tuple[float, float] = (0.0, 0.0)
+    """Where to [m], shape (2,) or (B, 2)."""
+    heading_w: Array | float | None = None
+    """Heading to take [rad], scalar or (B,); None keeps the heading free of a goal."""
+
+    def __post_init__(self) -> None:
+        self._check_expiry()
+        self._require("position_xy_w", (2,), MAX_DISTANCE, "m")
+        if self.heading_w is not None:
+            self._require("heading_w", (), 4.0 * math.pi, "rad")
+
+
+@dataclass(frozen=True)
+class HeadingGoal(Goal):
+    """Face a direction."""
+
+    heading_w: Array | float = 0.0
+    """[rad], scalar or (B,)."""
+
+    def __post_init__(self) -> None:
+        self._check_expiry()
+        self._require("heading_w", (), 4.0 * math.pi, "rad")
+
+
+@dataclass(frozen=True)
+class ObstacleScene(Goal):
+    """Keep clear of something; not a goal by itself, it adds to others."""
+
+    sdf_w: SignedDistance | None = None
+    """Distance to everything that must not be touched, in the world; None: nothing there."""
+    stamp: float = 0.0
+    """When the positions of moving obstacles are true [s]."""
+
+    def __post_init__(self) -> None:
+        self._check_expiry()
+        if not math.isfinite(self.stamp):
+            raise GoalError(f"ObstacleScene.stamp = {self.stamp} is not a time")
+
+
+@dataclass(frozen=True)
+class KeyframeGoal(Goal):
+    """Have chosen key points at chosen places at a chosen time."""
+
+    key_points: tuple[str, ...] = ()
+    """Names of the policy's key points."""
+    positions: Array | tuple[tuple[float, float, float], ...] = ()
+    """Where they shall be [m], shape (M', 3); see ``frame``."""
+    due: float = 0.0
+    """When, by the robot's clock [s]."""
+    frame: str = "local"
+    """``"local"``: relative to the pelvis and rotated with its heading (a pose anywhere); ``"world"``: places."""
+    hold: float = 0.0
+    """How long after ``due`` the keyframe is kept [s]."""
+
+    def __post_init__(self) -> None:
+        self._check_expiry()
+        if not self.key_points or len(set(self.key_points)) != len(self.key_points):
+            raise GoalError(f"KeyframeGoal.key_points = {self.key_points}: give at least one name, each once")
+        if self.frame not in ("local", "world"):
+            raise GoalError(f"KeyframeGoal.frame = '{self.frame}'; allowed are 'local' and 'world'")
+        if not math.isfinite(self.due) or not math.isfinite(self.hold) or self.hold < 0.0:
+            raise GoalError(f"KeyframeGoal: due {self.due} and hold {self.hold} must be finite, hold not negative")
+        count = len(self.key_points)
+        if np.shape(self.positions) != (count, 3):
+            raise GoalError(f"KeyframeGoal.positions has shape {np.shape(self.positions)}; right is ({count}, 3)")
+        self._require("positions", (count, 3), MAX_DISTANCE, "m")
