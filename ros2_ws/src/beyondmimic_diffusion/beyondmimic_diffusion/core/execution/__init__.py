@@ -1,0 +1,44 @@
+"""From plans to motor commands: buffer, interpolation, limits, watchdog, mode machine. No ROS, no clock, no I/O."""
+
+from .action_executor import ActionExecutor, ExecutorReport
+from .executor_config import ArmingConfig, ExecutorConfig
+from .interpolator import INTERPOLATIONS, hold, linear
+from .latency import LatencySummary, LatencyWindow
+from .modes import TRANSITIONS, Event, ExecutorMode, Reason, next_mode
+from .plan_buffer import PlanBuffer, PlanBufferConfig, PlanSample, PlanVerdict, SampleStatus
+from .safety_filter import FilterReport, FilterVerdict, JointLimits, SafetyConfig, SafetyFilter
+from .watchdog import Fall, StateHealth, Watchdog, WatchdogConfig, WatchdogReport, tilt_angle, tilt_rate
+
+__all__ = [
+    "INTERPOLATIONS",
+    "TRANSITIONS",
+    "ActionExecutor",
+    "ArmingConfig",
+    "Event",
+    "ExecutorConfig",
+    "ExecutorMode",
+    "ExecutorReport",
+    "Fall",
+    "FilterReport",
+    "FilterVerdict",
+    "JointLimits",
+    "LatencySummary",
+    "LatencyWindow",
+    "PlanBuffer",
+    "PlanBufferConfig",
+    "PlanSample",
+    "PlanVerdict",
+    "Reason",
+    "SafetyConfig",
+    "SafetyFilter",
+    "SampleStatus",
+    "StateHealth",
+    "Watchdog",
+    "WatchdogConfig",
+    "WatchdogReport",
+    "hold",
+    "linear",
+    "next_mode",
+    "tilt_angle",
+    "tilt_rate",
+]

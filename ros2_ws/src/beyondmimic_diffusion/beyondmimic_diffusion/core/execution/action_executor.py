@@ -1,0 +1,286 @@
+"""Plays plans on the motors, by time, and reacts when something is wrong. The only thing that commands joints.
+
+Order within a tick: ages, clock and falls (watchdog) -> mode -> joint target (plan, held pose or blend) -> safety
+filter. Nothing raises inside a tick; every decision is in the :class:`ExecutorReport`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ConfigError
+from ..types import Array, JointCommand, Plan, RobotState
+from .arming import check_robot
+from .executor_config import ExecutorConfig
+from .modes import Event, ExecutorMode, Reason, next_mode
+from .plan_buffer import PlanBuffer, PlanSample, PlanVerdict, SampleStatus
+from .safety_filter import FilterReport, FilterVerdict, JointLimits, SafetyFilter
+from .watchdog import Fall, StateHealth, Watchdog, WatchdogReport
+
+_MOVING = frozenset(
+    {ExecutorMode.HOLD, ExecutorMode.BLEND, ExecutorMode.TRACKING, ExecutorMode.COASTING, ExecutorMode.RETURN_TO_STAND}
+)
+_PLAYING = frozenset({ExecutorMode.TRACKING, ExecutorMode.COASTING})
+_LONGEST_STEP = 0.1
+"""A tick that comes later than this moves blends and rate limits only this far [s]."""
+_TIME_TOLERANCE = 1e-6
+"""Differences of stamps near 1.7e9 s are good to 2.4e-7 s in float64; a limit is passed only beyond this [s]."""
+
+
+@dataclass(frozen=True)
+class ExecutorReport:
+    """Everything the executor decided in one tick."""
+
+    mode: ExecutorMode
+    reason: Reason
+    health: StateHealth
+    state_age: float
+    """[s]; infinity before the first state."""
+    sample_status: SampleStatus
+    plan_id: int
+    """Plan that is playing or would play; -1 without one."""
+    plan_index: int
+    """Set-point of it that is due; -1 without one."""
+    plan_age: float
+    """Time since it took over [s]; infinity without one."""
+    blend: float
+    """Progress 0..1 of the blend to the stand pose, or of the first plan into the held pose."""
+    filter_verdict: FilterVerdict
+    clamped_position: int
+    """Joint clamps since arming; likewise the next two."""
+    clamped_rate: int
+    clamped_torque: int
+    joint_target: Array
+    """What was commanded [rad], shape (J,)."""
+
+    @property
+    def message(self) -> str:
+        """The reason in words."""
+        return self.reason.sentence
+
+
+class ActionExecutor:
+    """The mode machine and its parts; one tick gives one command."""
+
+    def __init__(self, config: ExecutorConfig, limits: JointLimits, kp: Array, kd: Array, default_pose: Array) -> None:
+        """
+        Args:
+            config: What the operator tunes.
+            limits: Of the robot's joints.
+            kp: Stiffness of the policy [N m/rad], shape (J,).
+            kd: Damping of the policy [N m s/rad], shape (J,).
+            default_pose: Stand pose to blend to [rad], shape (J,).
+        """
+        self._config, self._limits = config, limits
+        self._num_joints = len(limits.effort)
+        for name, array in (("kp", kp), ("kd", kd), ("default_pose", default_pose)):
+            if np.shape(array) != (self._num_joints,) or not np.isfinite(array).all():
+                raise ConfigError(f"{name} must be {self._num_joints} finite numbers, got {np.asarray(array)}")
+        self._kp, self._kd, self._stand = (np.asarray(a, dtype=np.float64) for a in (kp, kd, default_pose))
+        self.plans = PlanBuffer(self._num_joints, config.plan)
+        """Plans and the counts of their verdicts."""
+        self._filter = SafetyFilter(limits, config.limits)
+        self._watchdog = Watchdog(config.watchdog)
+        self._mode, self._reason = ExecutorMode.DISARMED, Reason.STARTED
+        self._hold_target = self._stand
+        self._blend_from = self._stand
+        self._blend = self._plan_blend = 0.0
+        self._clamps = np.zeros(3, dtype=np.int64)
+        self._refusals = 0
+        self._last_now: float | None = None
+        self._last_command: JointCommand | None = None
+
+    @property
+    def mode(self) -> ExecutorMode:
+        """Current mode."""
+        return self._mode
+
+    @property
+    def reason(self) -> Reason:
+        """Why it is the current one."""
+        return self._reason
+
+    def accept(self, plan: Plan, now: float) -> PlanVerdict:
+        """Offer a plan; plans are taken in every mode, and played in TRACKING only."""
+        return self.plans.accept(plan, now)
+
+    def arm(self, now: float, state: RobotState | None) -> tuple[bool, str]:
+        """Check the robot and, if all is well, start to blend to the stand pose.
+
+        Returns:
+            Whether it is armed, and a sentence with the figures that decided.
+        """
+        if self._mode is not ExecutorMode.DISARMED:
+            return False, f"{Reason.NOT_DISARMED.sentence}: it is in {self._mode.name} ({self._reason.sentence})"
+        self._mode = next_mode(self._mode, Event.ARM)
+        reason, figures = check_robot(self._config.arming, self._limits, now, state)
+        steady = self.plans.steady_for(now)
+        if reason is Reason.OK and steady < self._config.arming.plan_stream_time:
+            reason = Reason.NO_PLAN_STREAM
+            figures = f"{steady:.2f} s so far, {self._config.arming.plan_stream_time} s needed"
+        if reason is not Reason.OK or state is None:
+            self._enter(Event.CHECKS_FAILED, reason)
+            return False, f"{reason.sentence}{': ' if figures else ''}{figures}"
+        self._blend_from = np.array(state.joint_pos, dtype=np.float64)
+        self._blend, self._refusals = 0.0, 0
+        self._clamps[:] = 0
+        self._filter.reset()
+        self._enter(Event.CHECKS_PASSED, Reason.BLENDING)
+        return True, Reason.BLENDING.sentence
+
+    def disarm(self) -> tuple[bool, str]:
+        """Stop moving and go to weak damping; an emergency stop stays."""
+        self._enter(Event.DISARM, Reason.DISARMED)
+        return self._mode is ExecutorMode.DISARMED, self._reason.sentence
+
+    def e_stop(self, reason: Reason = Reason.E_STOP) -> None:
+        """Damp at once, until released."""
+        self._enter(Event.E_STOP, reason)
+
+    def reset_e_stop(self, now: float, state: RobotState | None) -> tuple[bool, str]:
+        """Release the emergency stop if the robot is upright, still and measured; ends DISARMED."""
+        if self._mode is not ExecutorMode.E_STOP:
+            return False, Reason.NOT_STOPPED.sentence
+        reason, figures = check_robot(self._config.arming, self._limits, now, state)
+        if reason is not Reason.OK:
+            return False, f"{reason.sentence}{': ' if figures else ''}{figures}"
+        self._enter(Event.E_STOP_RESET, Reason.E_STOP_RESET)
+        return True, self._reason.sentence
+
+    def tick(self, now: float, steady_now: float, state: RobotState | None) -> tuple[JointCommand, ExecutorReport]:
+        """Decide the command for this moment.
+
+        Args:
+            now: Robot's clock [s]; plans are sampled at it.
+            steady_now: Monotonic clock [s]; ages run on it.
+            state: Newest state received (the same object again if nothing new came), None before the first.
+        """
+        dt = 0.0 if self._last_now is None else min(max(now - self._last_now, 0.0), _LONGEST_STEP)
+        self._last_now = now
+        watch = self._watchdog.check(now, steady_now, state)
+        if watch.jumped:
+            self.plans.reset()
+        sample = self.plans.sample(now)
+        if watch.paused and self._mode in _MOVING and self._last_command is not None:
+            verdict = FilterVerdict.PASSED
+            return self._last_command, self._report(watch, sample, self._last_command, verdict, Reason.SIM_PAUSED)
+        self._decide(watch, sample, dt)
+        command, verdict = self._command(now, dt, watch, sample)
+        self._last_command = command
+        return command, self._report(watch, sample, command, verdict, self._reason)
+
+    def _decide(self, watch: WatchdogReport, sample: PlanSample, dt: float) -> None:
+        """All that may change the mode, worst first."""
+        if self._mode not in _MOVING:
+            return
+        if watch.health is StateHealth.LOST:
+            self._enter(Event.STATE_LOST, Reason.STATE_LOST)
+        elif watch.fall is not Fall.NONE:
+            self._enter(Event.FALLING, Reason.TILTED if watch.fall is Fall.TILTED else Reason.FALLING)
+        elif watch.jumped:
+            self._enter(Event.CLOCK_JUMP, Reason.CLOCK_JUMP)
+        elif watch.health is StateHealth.STALE:
+            self._enter(Event.STATE_STALE, Reason.STATE_NON_FINITE if watch.non_finite else Reason.STATE_STALE)
+        elif self._mode is ExecutorMode.BLEND:
+            self._blend = min(1.0, self._blend + dt / self._config.blend_time)
+            if self._blend >= 1.0:
+                self._enter(Event.BLEND_DONE, Reason.WAITING_FOR_PLAN)
+        else:
+            self._follow_plan(sample)
+
+    def _follow_plan(self, sample: PlanSample) -> None:
+        """Play, coast or give up. A held robot starts to play even a late plan, for holding is worse than coasting."""
+        overdue = sample.age - self._config.plan_period
+        if sample.status is not SampleStatus.OK:
+            self._enter(Event.PLAN_LOST, Reason.PLAN_EXHAUSTED)
+        elif overdue > max(self._config.coast_limit, self._config.plan_grace) + _TIME_TOLERANCE:
+            self._enter(Event.PLAN_LOST, Reason.PLAN_COAST_LIMIT)
+        elif overdue > self._config.plan_grace + _TIME_TOLERANCE and self._mode in _PLAYING:
+            self._enter(Event.PLAN_LATE, Reason.PLAN_LATE)
+        else:
+            self._enter(Event.PLAN_READY, Reason.PLAYING)
+
+    def _enter(self, event: Event, reason: Reason) -> None:
+        """Take one transition of the table; an event that the mode does not heed changes nothing."""
+        before, after = self._mode, next_mode(self._mode, event)
+        if after is before:
+            return
+        self._mode, self._reason = after, reason
+        if after is ExecutorMode.HOLD:
+            standing = before is ExecutorMode.BLEND or self._last_command is None
+            self._hold_target = self._stand if standing or self._last_command is None else self._last_command.position
+            self._plan_blend = 0.0 if standing else 1.0  # an interrupted walk goes on without a blend
+
+    def _command(
+        self, now: float, dt: float, watch: WatchdogReport, sample: PlanSample
+    ) -> tuple[JointCommand, FilterVerdict]:
+        state = self._watchdog.state
+        target, gain = self._target(dt, sample)
+        if target is None or state is None:
+            return self._damping(now, state), FilterVerdict.PASSED
+        zero = np.zeros(self._num_joints)
+        wanted = JointCommand(now, target, zero, gain * self._kp, self._damping_gain(gain), zero)
+        command, report = self._filter.filter(wanted, state.joint_pos, state.joint_vel, dt)
+        self._count(report)
+        if self._mode is ExecutorMode.FAULT:
+            return self._damping(now, state), report.verdict
+        return command, report.verdict
+
+    def _target(self, dt: float, sample: PlanSample) -> tuple[Array | None, float]:
+        """Joint target (J,) and gain factor 0..1 of the current mode; None where the mode only damps."""
+        if self._mode in _PLAYING and sample.joint_target is not None:
+            share = self._plan_blend
+            step = dt / self._config.plan_blend if self._config.plan_blend > 0.0 else 1.0
+            self._plan_blend = share = min(1.0, share + step)
+            return (1.0 - share) * self._hold_target + share * sample.joint_target, 1.0
+        if self._mode is ExecutorMode.BLEND:
+            share = self._blend * self._blend * (3.0 - 2.0 * self._blend)  # smooth at both ends
+            return (1.0 - share) * self._blend_from + share * self._stand, self._blend
+        if self._mode is ExecutorMode.HOLD:
+            return self._hold_target, 1.0
+        return None, 0.0
+
+    def _damping_gain(self, gain: float) -> Array:
+        """Joint damping on the way from disarmed (``gain`` 0) to the policy's (``gain`` 1), shape (J,)."""
+        return (1.0 - gain) * self._config.disarmed_kd + gain * self._kd
+
+    def _damping(self, now: float, state: RobotState | None) -> JointCommand:
+        """No stiffness, target where the joint is; safe in any state, so it passes no filter."""
+        zero = np.zeros(self._num_joints)
+        kd = self._config.disarmed_kd if self._mode is ExecutorMode.DISARMED else self._config.damping_kd
+        position = self._stand if state is None else np.array(state.joint_pos, dtype=np.float64)
+        return JointCommand(now, position, zero, zero, np.full(self._num_joints, kd), zero)
+
+    def _count(self, report: FilterReport) -> None:
+        self._clamps += (report.clamped_position, report.clamped_rate, report.clamped_torque)
+        self._refusals = self._refusals + 1 if report.refused else 0
+        if self._refusals >= self._config.max_refusals:
+            self._enter(Event.BROKEN, Reason.COMMAND_REFUSED)
+
+    def _report(
+        self,
+        watch: WatchdogReport,
+        sample: PlanSample,
+        command: JointCommand,
+        verdict: FilterVerdict,
+        reason: Reason,
+    ) -> ExecutorReport:
+        position, rate, torque = (int(count) for count in self._clamps)
+        return ExecutorReport(
+            mode=self._mode,
+            reason=reason,
+            health=watch.health,
+            state_age=watch.state_age,
+            sample_status=sample.status,
+            plan_id=sample.plan_id,
+            plan_index=sample.index,
+            plan_age=sample.age,
+            blend=self._plan_blend if self._mode in _PLAYING else self._blend,
+            filter_verdict=verdict,
+            clamped_position=position,
+            clamped_rate=rate,
+            clamped_torque=torque,
+            joint_target=command.position,
+        )

@@ -1,0 +1,55 @@
+"""Statistics of durations over a window of the newest samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class LatencySummary:
+    """What a status message says about a duration; NaN where nothing was measured."""
+
+    count: int
+    """Samples since construction or reset, also those that have left the window."""
+    p50: float
+    """Median of the window [s]."""
+    p99: float
+    """99th percentile of the window [s]."""
+    max: float
+    """Greatest of the window [s]."""
+    p01: float
+    """1st percentile of the window [s]: the worst case of a slack."""
+
+
+class LatencyWindow:
+    """Ring of the newest durations; adding is constant time, percentiles are computed when asked for."""
+
+    def __init__(self, capacity: int = 1000) -> None:
+        """
+        Args:
+            capacity: Samples kept, at least 1.
+        """
+        self._ring = np.full(capacity, np.nan)
+        self._count = 0
+
+    def reset(self) -> None:
+        """Forget every sample."""
+        self._count = 0
+
+    def add(self, duration: float) -> None:
+        """Add one duration [s]; negative ones are allowed (slack)."""
+        self._ring[self._count % len(self._ring)] = duration
+        self._count += 1
+
+    def percentile(self, percent: float) -> float:
+        """Percentile of the window [s], linear between samples; NaN if it is empty."""
+        window = self._ring[: min(self._count, len(self._ring))]
+        return float(np.percentile(window, percent)) if len(window) else float("nan")
+
+    def summary(self) -> LatencySummary:
+        """Count, percentiles and greatest value."""
+        return LatencySummary(
+            self._count, self.percentile(50.0), self.percentile(99.0), self.percentile(100.0), self.percentile(1.0)
+        )

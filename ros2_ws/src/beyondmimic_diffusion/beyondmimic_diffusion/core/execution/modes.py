@@ -1,0 +1,150 @@
+"""The executor's modes, what moves it between them, and why: one table.
+
+::
+
+    DISARMED -> CHECKING -> BLEND -> HOLD -> TRACKING <-> COASTING
+                                                 \\          |
+                    any armed mode ----------->  DAMPING <---+        any mode -> E_STOP -> (reset) -> DISARMED
+"""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum
+
+
+class ExecutorMode(IntEnum):
+    """What the executor is doing; the numbers are those of ``ExecutorState.msg``."""
+
+    DISARMED = 0
+    """Streams weak damping; plans are received and ignored."""
+    CHECKING = 1
+    """Looks whether it may move; lasts one call."""
+    HOLD = 2
+    """Holds a pose: the stand pose before the first plan, or the last target after an interruption."""
+    BLEND = 3
+    """Moves from the measured pose to the stand pose while the gains rise."""
+    TRACKING = 4
+    """Plays plans."""
+    COASTING = 5
+    """The next plan is late; plays on in the trusted part of the last one."""
+    RETURN_TO_STAND = 6
+    """A standing policy takes over. No such policy is loaded yet, so a lost plan leads to DAMPING."""
+    DAMPING = 7
+    """Streams damping: the robot sinks down. Left by disarming."""
+    E_STOP = 8
+    """As DAMPING, latched: left by ``reset_e_stop`` only."""
+    FAULT = 9
+    """The executor cannot compute a command; streams damping. Left by disarming."""
+
+
+class Event(Enum):
+    """What may change the mode."""
+
+    ARM = "operator asks to arm"
+    CHECKS_PASSED = "arming checks passed"
+    CHECKS_FAILED = "an arming check failed"
+    BLEND_DONE = "stand pose reached"
+    PLAN_READY = "a plan is due"
+    PLAN_LATE = "the next plan is late"
+    PLAN_LOST = "no plan may be played any longer"
+    STATE_STALE = "no state for too long to go on"
+    STATE_LOST = "no state for too long to hold"
+    FALLING = "robot is tilted too far"
+    CLOCK_JUMP = "the clock jumped"
+    BROKEN = "the command cannot be computed"
+    DISARM = "operator asks to disarm"
+    E_STOP = "emergency stop"
+    E_STOP_RESET = "operator releases the emergency stop"
+
+
+_MOVING = (
+    ExecutorMode.HOLD,
+    ExecutorMode.BLEND,
+    ExecutorMode.TRACKING,
+    ExecutorMode.COASTING,
+    ExecutorMode.RETURN_TO_STAND,
+)
+_PLAYING = (ExecutorMode.TRACKING, ExecutorMode.COASTING)
+
+
+def _rows() -> dict[tuple[ExecutorMode, Event], ExecutorMode]:
+    m, e = ExecutorMode, Event
+    table = {
+        (m.DISARMED, e.ARM): m.CHECKING,
+        (m.CHECKING, e.CHECKS_PASSED): m.BLEND,
+        (m.CHECKING, e.CHECKS_FAILED): m.DISARMED,
+        (m.CHECKING, e.DISARM): m.DISARMED,
+        (m.BLEND, e.BLEND_DONE): m.HOLD,
+        (m.HOLD, e.PLAN_READY): m.TRACKING,
+        (m.RETURN_TO_STAND, e.PLAN_READY): m.TRACKING,
+        (m.TRACKING, e.PLAN_LATE): m.COASTING,
+        (m.COASTING, e.PLAN_READY): m.TRACKING,
+        (m.DAMPING, e.DISARM): m.DISARMED,
+        (m.FAULT, e.DISARM): m.DISARMED,
+        (m.E_STOP, e.E_STOP_RESET): m.DISARMED,
+    }
+    for mode in _PLAYING:
+        table[mode, e.PLAN_LOST] = m.DAMPING
+        table[mode, e.STATE_STALE] = m.HOLD
+        table[mode, e.CLOCK_JUMP] = m.HOLD
+    for mode in _MOVING:
+        table[mode, e.STATE_LOST] = m.DAMPING
+        table[mode, e.FALLING] = m.DAMPING
+        table[mode, e.BROKEN] = m.FAULT
+        table[mode, e.DISARM] = m.DISARMED
+    for mode in m:
+        if mode is not m.E_STOP:
+            table[mode, e.E_STOP] = m.E_STOP
+    return table
+
+
+TRANSITIONS: dict[tuple[ExecutorMode, Event], ExecutorMode] = _rows()
+"""(mode, event) -> next mode. A pair that is not listed leaves the mode as it is."""
+
+
+def next_mode(mode: ExecutorMode, event: Event) -> ExecutorMode:
+    """The mode after an event."""
+    return TRANSITIONS.get((mode, event), mode)
+
+
+class Reason(Enum):
+    """Why the executor is in its mode: (code in ``ExecutorState.msg``, sentence for the operator)."""
+
+    STARTED = (0, "not armed yet")
+    DISARMED = (1, "disarmed by the operator")
+    BLENDING = (2, "moving to the stand pose")
+    WAITING_FOR_PLAN = (3, "at the stand pose; waiting for a plan")
+    PLAYING = (4, "playing plans")
+    PLAN_LATE = (5, "the next plan is late; playing on in the last one")
+    SIM_PAUSED = (6, "the clock stands still: simulation paused; holding the last command")
+    PLAN_COAST_LIMIT = (10, "no new plan within the coasting limit")
+    PLAN_EXHAUSTED = (11, "the plan has run out: trusted set-points or valid_until have passed")
+    STATE_STALE = (12, "robot state is too old to go on; holding the last target")
+    STATE_LOST = (13, "robot state is lost")
+    STATE_NON_FINITE = (14, "robot state holds NaN or infinity; holding the last target")
+    TILTED = (15, "robot is tilted beyond the limit")
+    FALLING = (16, "robot is falling: tilted and tilting on")
+    CLOCK_JUMP = (17, "the clock jumped; plans dropped, holding the last target")
+    COMMAND_REFUSED = (18, "the safety filter refused the command too often")
+    E_STOP = (20, "emergency stop")
+    E_STOP_RESET = (21, "emergency stop released; arm to go on")
+    OK = (30, "allowed")
+    NOT_DISARMED = (31, "only a disarmed executor can be armed")
+    NO_STATE = (32, "no robot state received")
+    OLD_STATE = (33, "robot state is too old")
+    NON_FINITE_STATE = (34, "robot state holds NaN or infinity")
+    NOT_UPRIGHT = (35, "robot is not upright")
+    NOT_STILL = (36, "robot moves too fast")
+    OUT_OF_RANGE = (37, "a joint reads a position outside its limits")
+    NO_PLAN_STREAM = (38, "plans do not arrive steadily")
+    NOT_STOPPED = (39, "there is no emergency stop to release")
+
+    @property
+    def code(self) -> int:
+        """Number in ``ExecutorState.reason``."""
+        return self.value[0]
+
+    @property
+    def sentence(self) -> str:
+        """Text in ``ExecutorState.message``."""
+        return self.value[1]
