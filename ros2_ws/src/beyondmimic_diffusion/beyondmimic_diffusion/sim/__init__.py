@@ -1,0 +1,1 @@
+"""Simulators, stepped by anyone; no ROS."""
