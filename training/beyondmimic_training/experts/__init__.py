@@ -1,0 +1,6 @@
+"""Stage 1 policies: pretrained walkers and trackers behind one interface."""
+
+from .catalog import SKILL_IDS, make_expert
+from .interface import CONTROL_DT, Expert, RobotBatch
+
+__all__ = ["CONTROL_DT", "SKILL_IDS", "Expert", "RobotBatch", "make_expert"]
