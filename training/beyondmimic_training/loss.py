@@ -1,0 +1,58 @@
+"""Noise levels of a training batch, and the masked loss on the clean trajectory."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .config import LevelConfig
+
+
+def draw_levels(
+    batch: int, length: int, num_levels: int, config: LevelConfig, generator: torch.Generator | None = None
+) -> Tensor:
+    """Noise levels of one modality, uniform over 0 .. K-1 per token, in three joint distributions.
+
+    A window's tokens share one level, or follow a ramp that never falls along the horizon (as rolling inference needs), or
+    are independent (Diffuse-CLoC section 4.2).
+
+    Returns:
+        Integers, shape (batch, length).
+    """
+    independent = torch.randint(num_levels, (batch, length), generator=generator)
+    shared = independent[:, :1].expand(-1, length)
+    ramp = independent.sort(dim=1).values
+    kind = torch.rand(batch, 1, generator=generator)
+    return torch.where(
+        kind < config.shared, shared, torch.where(kind < config.shared + config.ramp, ramp, independent)
+    )
+
+
+def commit_prefix(action_levels: Tensor, config: LevelConfig, generator: torch.Generator | None = None) -> Tensor:
+    """Set the first actions of some windows to level 0: actions that are already on their way to the motors."""
+    batch, length = action_levels.shape
+    count = torch.randint(1, config.max_committed + 1, (batch, 1), generator=generator)
+    chosen = torch.rand(batch, 1, generator=generator) < config.committed
+    return torch.where(chosen & (torch.arange(length) < count), 0, action_levels)
+
+
+def co_diffusion_loss(
+    clean_states: Tensor, clean_actions: Tensor, states: Tensor, actions: Tensor, action_weight: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean squared error on the predicted clean trajectory (BeyondMimic v3 eq. 6).
+
+    The network has action tokens only for the steps whose actions carry a loss, so no mask is left to apply here.
+
+    Args:
+        clean_states: Prediction, shape (B, H, S).
+        clean_actions: Prediction, shape (B, Ha, A).
+        states: Truth, shape (B, H, S).
+        actions: Truth, shape (B, Ha, A).
+        action_weight: Weight of the actions' mean against the states' mean.
+
+    Returns:
+        Total, state part, action part.
+    """
+    state_loss = torch.mean((clean_states - states) ** 2)
+    action_loss = torch.mean((clean_actions - actions) ** 2)
+    return state_loss + action_weight * action_loss, state_loss, action_loss

@@ -1,0 +1,420 @@
+"""The training loop: checkpoints, resume, progress, one process or several."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from beyondmimic_diffusion.core.diffusion.denoiser import DenoiserConfig, StateActionDenoiser
+from beyondmimic_diffusion.core.diffusion.scheduler import NoiseScheduler
+from beyondmimic_diffusion.core.errors import ArtifactError, ConfigError
+from beyondmimic_diffusion.core.state import Normalizer
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from .config import TrainConfig
+from .dataset import Batch, WindowSampler, WindowSource
+from .ema import Ema
+from .loss import co_diffusion_loss, commit_prefix, draw_levels
+
+CHECKPOINT = "checkpoint.pt"
+_OTHERS = (SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among those that torchrun started."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes checkpoints and curves."""
+        return self.rank == 0
+
+
+def join_world() -> World:
+    """Join the processes torchrun started (gloo on CPUs, nccl on GPUs); alone without torchrun."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    cuda = torch.cuda.is_available()
+    device = torch.device(f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if cuda else "cpu")
+    if size > 1 and not dist.is_initialized():
+        dist.init_process_group("nccl" if cuda else "gloo")
+    return World(dist.get_rank() if size > 1 else 0, size, device)
+
+
+def choose_precision(asked: str, device: torch.device) -> torch.dtype:
+    """float32 or bfloat16; ``auto`` takes bfloat16 on GPUs, and on CPUs where a matrix product of our size runs faster.
+
+    Raises:
+        ConfigError: Another word was asked for.
+    """
+    named = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    if asked in named:
+        return named[asked]
+    if asked != "auto":
+        raise ConfigError(f"precision '{asked}' is unknown; known are auto, fp32 and bf16")
+    if device.type == "cuda":
+        return torch.bfloat16
+    return min(named.values(), key=_matmul_time)
+
+
+def _matmul_time(dtype: torch.dtype) -> float:
+    a, b = torch.randn(2048, 256, dtype=dtype), torch.randn(256, 1024, dtype=dtype)
+    times = []
+    for _ in range(12):
+        start = time.perf_counter()
+        a @ b
+        times.append(time.perf_counter() - start)
+    return sorted(times)[4]
+
+
+def make_optimizers(model: nn.Module, config: TrainConfig) -> list[torch.optim.Optimizer]:
+    """AdamW with weight decay on matrices only; with ``muon`` the transformer's matrices go to Muon."""
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    matrices = [p for n, p in named if p.ndim == 2 and ".blocks." in f".{n}"]
+    hidden = {id(p) for p in matrices} if config.optimizer == "muon" else set()
+    rest = [p for _, p in named if id(p) not in hidden]
+    groups = [
+        {"params": [p for p in rest if p.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas)]
+    if config.optimizer == "muon":
+        optimizers.append(torch.optim.Muon(matrices, lr=config.muon_learning_rate, weight_decay=config.weight_decay))
+    elif config.optimizer != "adamw":
+        raise ConfigError(f"optimizer '{config.optimizer}' is unknown; known are adamw and muon")
+    return optimizers
+
+
+def progress(step: int, seconds: float, config: TrainConfig) -> float:
+    """Share of the run that is over, by steps or by time, whichever is further."""
+    by_time = seconds / (60.0 * config.minutes) if config.minutes > 0.0 else 0.0
+    return max(step / max(1, config.steps), by_time)
+
+
+def learning_rate_factor(step: int, done: float, config: TrainConfig) -> float:
+    """Linear warm-up, then cosine decay to the final rate; a factor on the peak rate."""
+    floor = config.final_learning_rate / config.learning_rate
+    warm = min(1.0, (step + 1) / max(1, config.warmup_steps))
+    done = min(1.0, done)
+    return warm * (floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * done)))
+
+
+class Prefetcher:
+    """Makes batches in a thread, a few ahead."""
+
+    def __init__(self, make: Any, ahead: int = 4):
+        self._queue: queue.Queue[Any] = queue.Queue(ahead)
+        self._make = make
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                item: Any = self._make()
+            except Exception as error:  # handed to the consumer, which raises it
+                item = error
+            while not self._stop.is_set():
+                try:
+                    self._queue.put(item, timeout=0.2)
+                    break
+                except queue.Full:
+                    continue
+
+    def __iter__(self) -> Iterator[Batch]:
+        while True:
+            item = self._queue.get()
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+    def close(self) -> None:
+        """Stop the thread."""
+        self._stop.set()
+        self._thread.join(timeout=2.0)
+
+
+class Trainer:
+    """One training run; :meth:`fit` runs it to its end or resumes it."""
+
+    def __init__(self, config: TrainConfig, source: WindowSource, provenance: dict[str, Any]):
+        """
+        Args:
+            config: The run.
+            source: Recorded windows.
+            provenance: What to remember of the data; saved with every checkpoint.
+        """
+        self.config = config
+        self.world = join_world()
+        self.provenance = provenance
+        rng = np.random.default_rng(config.seed)
+        self.state_norm, self.action_norm = source.fit_normalizers(config.model.normalizer, 4000, rng)
+        self.sampler = WindowSampler(source, config.windows, source.centres(0.02, validation=False))
+        self.validator = WindowSampler(source, config.windows, source.centres(0.02, validation=True))
+        m = config.model
+        torch.manual_seed(config.seed)
+        self.network_config = DenoiserConfig(
+            state_dim=source.representation.dim,
+            action_dim=self.action_norm.dim,
+            history_len=m.history_len,
+            horizon=m.horizon,
+            action_horizon=m.action_horizon,
+            width=m.width,
+            num_layers=m.num_layers,
+            num_heads=m.num_heads,
+            dropout=m.dropout,
+            attention=m.attention,
+            num_levels=m.num_levels,
+            schedule=m.schedule,
+        )
+        self.network = StateActionDenoiser(self.network_config).to(self.world.device)
+        abar = NoiseScheduler(num_levels=m.num_levels, schedule=m.schedule).alpha_bar
+        self.alpha_bar = torch.as_tensor(abar, dtype=torch.float32, device=self.world.device)
+        self.optimizers = make_optimizers(self.network, config)
+        self.ema = Ema(self.network, config.ema_power, config.ema_max)
+        self.dtype = choose_precision(config.precision, self.world.device)
+        self.step = 0
+        self.samples = 0
+        self.seconds = 0.0
+        self.out = Path(config.out)
+        if config.init_from:
+            self._start_from(Path(config.init_from))
+
+    @property
+    def done(self) -> float:
+        """Share of the run that is over."""
+        return progress(self.step, self.seconds, self.config)
+
+    # ------------------------------------------------------------------ one step
+
+    def _tensors(self, batch: Batch) -> list[Tensor]:
+        return [torch.from_numpy(a).to(self.world.device, non_blocking=True) for a in batch]
+
+    def _noised(self, clean: Tensor, levels: Tensor) -> Tensor:
+        abar = self.alpha_bar[levels][..., None]
+        return abar.sqrt() * clean + (1.0 - abar).sqrt() * torch.randn_like(clean)
+
+    def loss(self, forward: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Loss of one batch at freshly drawn noise levels."""
+        history, current, states, actions = self._tensors(batch)
+        m, levels = self.config.model, self.config.levels
+        state_levels = draw_levels(len(states), m.horizon, m.num_levels, levels).to(states.device)
+        action_levels = draw_levels(len(states), m.action_horizon, m.num_levels, levels)
+        action_levels = commit_prefix(action_levels, levels).to(states.device)
+        noise = self.config.windows.history_noise
+        history = history + noise * torch.randn_like(history)
+        current = current + noise * torch.randn_like(current)
+        with torch.autocast(states.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
+            clean_states, clean_actions = forward(
+                self._noised(states, state_levels),
+                self._noised(actions, action_levels),
+                history,
+                current,
+                state_levels,
+                action_levels,
+            )
+        return co_diffusion_loss(
+            clean_states.float(), clean_actions.float(), states, actions, self.config.action_weight
+        )
+
+    def _update(self, forward: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        factor = learning_rate_factor(self.step, self.done, self.config)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group.setdefault("peak_lr", group["lr"])
+                group["lr"] = group["peak_lr"] * factor
+            optimizer.zero_grad(set_to_none=True)
+        losses = self.loss(forward, batch)
+        losses[0].backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.grad_clip)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self.ema.update(self.network)
+        self.step += 1
+        self.samples += len(batch.current) * self.world.size
+        return tuple(x.detach() for x in losses)  # type: ignore[return-value]
+
+    # ------------------------------------------------------------------ the run
+
+    def fit(self, resume: bool = True) -> Path:
+        """Train until ``config.steps``; returns the checkpoint's path."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        if resume and (self.out / CHECKPOINT).exists():
+            self.load(self.out / CHECKPOINT)
+        torch.manual_seed(self.config.seed + 1000 * self.world.rank + self.step)
+        rng = np.random.default_rng([self.config.seed, self.world.rank, self.step])
+        forward: nn.Module = self.network
+        if self.world.size > 1:
+            forward = nn.parallel.DistributedDataParallel(forward)
+        if self.config.compile:
+            forward = torch.compile(forward, dynamic=False)  # type: ignore[assignment]
+        batches = Prefetcher(
+            lambda: self.sampler.batch(self.config.batch_size, rng, self.state_norm, self.action_norm)
+        )
+        writer = _Curves(self.out, self.config) if self.world.leads else None
+        try:
+            # On a CPU the fused attention's backward pass takes a quarter of a step at our 29 tokens; plain products do not.
+            backends = [SDPBackend.MATH] if self.world.device.type == "cpu" else [SDPBackend.FLASH_ATTENTION, *_OTHERS]
+            with sdpa_kernel(backends):
+                self._loop(forward, iter(batches), writer)
+        finally:
+            batches.close()
+            if writer:
+                writer.close()
+        self.save()
+        return self.out / CHECKPOINT
+
+    def _loop(self, forward: nn.Module, batches: Iterator[Batch], writer: _Curves | None) -> None:
+        config = self.config
+        bar = tqdm(total=config.steps, initial=self.step, disable=not self.world.leads, mininterval=5.0, unit="step")
+        started, before = time.monotonic(), self.seconds
+        saved = started
+        totals = np.zeros(3)
+        while self.done < 1.0:
+            losses = self._update(forward, next(batches))
+            totals += [float(x) for x in losses]
+            self.seconds = before + time.monotonic() - started
+            bar.update(1)
+            if self.step % config.log_every == 0:
+                mean = totals / config.log_every
+                totals[:] = 0.0
+                bar.set_postfix(loss=f"{mean[0]:.4f}", state=f"{mean[1]:.4f}", action=f"{mean[2]:.4f}", refresh=False)
+                if writer:
+                    writer.add(self.step, mean, learning_rate_factor(self.step, self.done, config) * config.learning_rate)
+            if writer and self.step % config.validate_every == 0:
+                writer.add_validation(self.step, self.validate())
+            if time.monotonic() - saved > 60.0 * config.checkpoint_minutes:
+                self.save()
+                saved = time.monotonic()
+        bar.close()
+
+    @torch.no_grad()
+    def validate(self, batches: int = 4) -> tuple[float, float]:
+        """State and action loss of the averaged weights on held-out episodes, with the same noise every time."""
+        kept = {k: v.clone() for k, v in self.network.state_dict().items()}
+        random_state = torch.get_rng_state()
+        self.network.load_state_dict(self.ema.weights)
+        torch.manual_seed(7)
+        rng = np.random.default_rng(7)
+        sums = np.zeros(2)
+        for _ in range(batches):
+            batch = self.validator.batch(self.config.batch_size, rng, self.state_norm, self.action_norm)
+            _, state, action = self.loss(self.network, batch)
+            sums += [float(state), float(action)]
+        self.network.load_state_dict(kept)
+        torch.set_rng_state(random_state)
+        return float(sums[0] / batches), float(sums[1] / batches)
+
+    # ------------------------------------------------------------------ checkpoints
+
+    def save(self) -> None:
+        """Write the checkpoint; a crash half-way leaves the old one."""
+        if not self.world.leads:
+            return
+        self.out.mkdir(parents=True, exist_ok=True)
+        data = {
+            "config": self.config.to_dict(),
+            "network_config": vars(self.network_config),
+            "network": self.network.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimizers": [o.state_dict() for o in self.optimizers],
+            "step": self.step,
+            "samples": self.samples,
+            "seconds": self.seconds,
+            "state_norm": self.state_norm.to_dict(),
+            "action_norm": self.action_norm.to_dict(),
+            "provenance": self.provenance,
+        }
+        temporary = self.out / (CHECKPOINT + ".tmp")
+        torch.save(data, temporary)
+        os.replace(temporary, self.out / CHECKPOINT)
+        (self.out / "config.json").write_text(json.dumps(self.config.to_dict(), indent=1))
+
+    def load(self, path: Path) -> None:
+        """Resume from a checkpoint.
+
+        Raises:
+            ArtifactError: It belongs to another network.
+        """
+        data = load_checkpoint(path)
+        if data["network_config"] != vars(self.network_config):
+            raise ArtifactError(
+                f"checkpoint {path} holds a network {data['network_config']}, but the run asks for "
+                f"{vars(self.network_config)}; choose another output folder or the same configuration"
+            )
+        self.network.load_state_dict(data["network"])
+        self.ema.load_state_dict(data["ema"])
+        for optimizer, state in zip(self.optimizers, data["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
+        self.step, self.samples, self.seconds = data["step"], data["samples"], data["seconds"]
+        self.state_norm = Normalizer.from_dict(data["state_norm"])
+        self.action_norm = Normalizer.from_dict(data["action_norm"])
+
+    def _start_from(self, path: Path) -> None:
+        """Take averaged weights and normalisers of another run, but not its optimiser."""
+        data = load_checkpoint(path)
+        averaged = {k.removeprefix("weights."): v for k, v in data["ema"].items() if k != "step"}
+        self.network.load_state_dict(averaged)
+        self.ema = Ema(self.network, self.config.ema_power, self.config.ema_max)
+        self.state_norm = Normalizer.from_dict(data["state_norm"])
+        self.action_norm = Normalizer.from_dict(data["action_norm"])
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Contents of a checkpoint.
+
+    Raises:
+        ArtifactError: The file is missing or damaged.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ArtifactError(f"checkpoint {path} cannot be read ({error}); train again or name another one") from error
+
+
+class _Curves:
+    """TensorBoard curves, and Weights & Biases where asked for."""
+
+    def __init__(self, out: Path, config: TrainConfig):
+        self.writer = SummaryWriter(str(out / "tensorboard"))
+        self.wandb: Any = None
+        if config.wandb:
+            import wandb
+
+            self.wandb = wandb.init(project=config.wandb, config=config.to_dict(), dir=str(out))
+
+    def add(self, step: int, losses: np.ndarray, learning_rate: float) -> None:
+        names = ("train/loss", "train/state", "train/action")
+        self._put(step, {**dict(zip(names, map(float, losses), strict=True)), "train/learning_rate": learning_rate})
+
+    def add_validation(self, step: int, losses: tuple[float, float]) -> None:
+        self._put(step, {"validation/state": losses[0], "validation/action": losses[1]})
+
+    def _put(self, step: int, values: dict[str, float]) -> None:
+        for name, value in values.items():
+            self.writer.add_scalar(name, value, step)
+        if self.wandb:
+            self.wandb.log(values, step=step)
+
+    def close(self) -> None:
+        self.writer.close()
+        if self.wandb:
+            self.wandb.finish()
