@@ -1,0 +1,77 @@
+# What a user and a developer type. Each command does whatever set-up is missing, and is quick the second time.
+SHELL := /bin/bash
+VENV := .venv/bin
+unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
+export PYTHON TELEOP DURATION POLICY SEED TOUR
+
+# With a sourced ROS 2 Jazzy, our messages in .venv must be found beside its own.
+ifeq ($(ROS_DISTRO),jazzy)
+export LD_LIBRARY_PATH := $(CURDIR)/.venv/lib:$(LD_LIBRARY_PATH)
+export AMENT_PREFIX_PATH := $(CURDIR)/.venv:$(AMENT_PREFIX_PATH)
+endif
+
+# $(call environment,sim|train|test|ws): the set-up for a purpose
+define environment
+	@command -v python3 >/dev/null || { echo "python3 not found. On Debian or Ubuntu: sudo apt install python3 python3-venv python3-dev" >&2; exit 1; }
+	@python3 -m scripts.environment $(1)
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help sim setup setup-sim test test-fast check format ws train-smoke bench golden clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+sim:  ## the stack in MuJoCo over ROS 2: a tour, then a report in out/sim (TELEOP=keyboard, DURATION, POLICY, SEED, TOUR)
+	$(call environment,sim)
+	@exec $(VENV)/python -m beyondmimic_diffusion.sim_session \
+		$(if $(TELEOP),--teleop "$(TELEOP)") $(if $(DURATION),--duration "$(DURATION)") $(if $(POLICY),--policy "$(POLICY)") \
+		$(if $(SEED),--seed "$(SEED)") $(if $(TOUR),--tour "$(TOUR)")
+
+setup:  ## all of the set-up, training and tests included; runs nothing
+	$(call environment,test)
+
+setup-sim:  ## the set-up of `make sim` alone; runs nothing
+	$(call environment,sim)
+
+test:  ## all tests that need no GPU and no robot; lists what was skipped and why
+	$(call environment,test)
+	@$(VENV)/python -m pytest -ra $(PYTEST_ARGS)
+
+test-fast:  ## the core's tests alone
+	$(call environment,test)
+	@$(VENV)/python -m pytest -ra -m "not slow and not sim and not ros" tests/core tests/contracts $(PYTEST_ARGS)
+
+check:  ## formatting, lint, types, import contracts, spelling; changes nothing
+	$(call environment,test)
+	$(VENV)/ruff format --check .
+	$(VENV)/ruff check .
+	$(VENV)/pyright
+	$(VENV)/lint-imports --no-cache
+	$(VENV)/codespell
+
+format:  ## format and fix what can be fixed
+	$(call environment,test)
+	$(VENV)/ruff format .
+	$(VENV)/ruff check --fix .
+
+ws:  ## colcon build and test of ros2_ws
+	$(call environment,ws)
+	@python3 -m scripts.workspace
+
+train-smoke:  ## collect, train, evaluate and export on a tiny setting
+	$(call environment,train)
+	@exec $(VENV)/python -m beyondmimic_training smoke
+
+bench:  ## the benchmarks: percentiles, with machine and commit
+	$(call environment,test)
+	@exec $(VENV)/python -m beyondmimic_training bench
+
+golden:  ## regenerate tests/golden, to be looked at in the diff
+	$(call environment,test)
+	@$(VENV)/python tests/golden/make_golden.py
+
+clean:  ## remove the environment, builds and caches; keeps data/, runs/ and out/
+	rm -rf .venv ros2_ws/build ros2_ws/install ros2_ws/log .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name '*.egg-info' -type d -prune -exec rm -rf {} +
