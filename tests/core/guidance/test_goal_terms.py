@@ -7,8 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from beyondmimic_diffusion.core.errors import ConfigError, GoalError
-from beyondmimic_diffusion.core.guidance.goal_terms import GoalConfig, GoalContext, VelocityConfig, goal_terms
-from beyondmimic_diffusion.core.guidance.goals import Goal, HeadingGoal, JoystickGoal
+from beyondmimic_diffusion.core.guidance.goal_config import GoalConfig, VelocityConfig, WaypointConfig
+from beyondmimic_diffusion.core.guidance.goal_terms import GoalContext, goal_terms, goal_velocity
+from beyondmimic_diffusion.core.guidance.goals import (
+    Goal,
+    HeadingGoal,
+    JoystickGoal,
+    KeyframeGoal,
+    ObstacleScene,
+    WaypointGoal,
+)
+from beyondmimic_diffusion.core.guidance.sdf import Moving, Sphere
+from beyondmimic_diffusion.core.rotations import rotate_yaw
 from beyondmimic_diffusion.core.state import CharacterFrame
 
 
@@ -59,3 +69,85 @@ def test_a_goal_of_unknown_kind_is_refused(context):
 def test_an_unknown_variant_in_the_configuration_is_refused():
     with pytest.raises(ConfigError, match=r"velocity\.average"):
         GoalConfig(velocity=VelocityConfig(average="median"))
+
+
+def by_name(terms) -> dict:
+    return {term.name: term for term in terms}
+
+
+@pytest.mark.parametrize("mode", ["velocity", "consistent", "literal"])
+def test_a_waypoint_reached_asks_for_nothing_but_standing_still(context, random_plan, mode):
+    config = GoalConfig(waypoint=WaypointConfig(mode=mode))
+    zeros = np.zeros_like(random_plan.root_lin_vel_c)
+    plan = replace(random_plan, root_lin_vel_c=zeros, root_pos_c=zeros, yaw_c=zeros[..., 0])
+    terms = goal_terms([WaypointGoal(tuple(context.frame.xy))], context, config)
+    np.testing.assert_allclose(total(terms, plan), 0.0, atol=1e-12)
+    assert all(term.consistent == (mode == "consistent") for term in terms)
+
+
+def test_a_waypoint_in_the_world_becomes_a_velocity_in_the_robots_own_frame(context):
+    ahead = context.frame.xy + 3.0 * np.array([np.cos(0.5), np.sin(0.5)])  # the robot faces 0.5 rad
+    velocity, yaw_rate = goal_velocity([WaypointGoal(ahead)], context)
+    np.testing.assert_allclose(velocity, [0.4, 0.0], atol=1e-12)
+    assert yaw_rate == 0.0
+
+
+def test_the_velocity_to_integrate_against_is_the_goal_without_the_integrators_offset(context):
+    shifted = replace(context, vel_offset_c=np.array([0.2, 0.0]), yaw_rate_offset=0.1)
+    velocity, yaw_rate = goal_velocity([JoystickGoal((0.3, 0.1), 0.2)], shifted)
+    np.testing.assert_array_equal(velocity, [0.3, 0.1])
+    assert yaw_rate == 0.2
+    assert goal_velocity([HeadingGoal(0.1), JoystickGoal((0.3, 0.1), expires=1.0)], context) is None
+
+
+def test_a_waypoint_with_a_heading_turns_to_it_instead_of_keeping_its_own(context):
+    assert set(by_name(goal_terms([WaypointGoal((0.0, 0.0))], context))) == {"velocity", "turning"}
+    assert set(by_name(goal_terms([WaypointGoal((0.0, 0.0), 1.0)], context))) == {"velocity", "heading"}
+
+
+def test_an_obstacle_in_the_world_is_felt_where_it_will_be(context, random_plan):
+    radii = np.array([0.05, 0.05, 0.1])
+    start, speed = np.array([1.3, -2.2, 0.1]), np.array([0.4, 0.2, 0.0])
+    scene = ObstacleScene(Moving(Sphere(start, 0.3), speed), stamp=8.0)
+    (term,) = goal_terms([scene], replace(context, key_point_radii=radii))
+    origin = np.append(context.frame.xy, 0.0)
+    _, partial = term.cost.value_and_gradient(random_plan)
+    for i, t in enumerate(random_plan.times):
+        center = rotate_yaw(start + (2.0 + t) * speed - origin, -0.5)  # 2 s have passed since the scene's stamp
+        away = random_plan.key_pos_c[:, i] - center
+        turned = np.linalg.norm(np.cross(away, partial.key_pos_c[:, i]), axis=-1)
+        np.testing.assert_allclose(turned, 0.0, atol=1e-9)
+
+
+def test_an_empty_scene_costs_nothing(context):
+    assert goal_terms([ObstacleScene()], context) == ()
+
+
+@pytest.mark.parametrize(
+    ("due", "hold", "window"),
+    [(10.04, 0.0, (0, 0)), (10.2, 0.0, (4, 4)), (10.2, 0.08, (4, 6)), (9.9, 0.2, (0, 1)), (10.64, 1.0, (15, 40))],
+)
+def test_a_keyframe_acts_on_the_states_that_are_due_then(context, due, hold, window):
+    goal = KeyframeGoal(("head",), np.zeros((1, 3)), due=due, hold=hold)
+    (term,) = goal_terms([goal], replace(context, key_point_names=("foot", "head")))
+    assert (term.first_step, term.last_step) == window
+
+
+@pytest.mark.parametrize("due", [9.0, 11.0])
+def test_a_keyframe_past_or_beyond_the_horizon_costs_nothing_yet(context, due):
+    goal = KeyframeGoal(("head",), np.zeros((1, 3)), due=due)
+    assert goal_terms([goal], replace(context, key_point_names=("head",))) == ()
+
+
+def test_a_keyframe_in_the_world_is_met_at_its_place(context, random_plan):
+    names = ("left_foot", "right_foot", "head")
+    place = rotate_yaw(random_plan.key_pos_c[0, 0, 2], 0.5) + np.append(context.frame.xy, 0.0)
+    goal = KeyframeGoal(("head",), place[None], due=10.04, frame="world")
+    (term,) = goal_terms([goal], replace(context, key_point_names=names))
+    value, _ = term.cost.value_and_gradient(random_plan.window(0, 1))
+    assert value[0] == pytest.approx(0.0, abs=1e-20)
+
+
+def test_a_keyframe_on_points_the_policy_does_not_have_is_refused(context):
+    with pytest.raises(GoalError, match=r"\['tail'\]; the policy has \['head'\]"):
+        goal_terms([KeyframeGoal(("tail",), np.zeros((1, 3)))], replace(context, key_point_names=("head",)))

@@ -22,6 +22,7 @@ from ..errors import GoalError
 from ..types import Array, CostStats
 from .cost import GuidanceCost
 from .features import (
+    ROOT_PARTS,
     PlanFeatures,
     PlanGradient,
     features_from,
@@ -94,6 +95,8 @@ class GuidanceComposer:
         self._norms: dict[str, Array] = {}
         self._with_key_points = any(term.cost.uses_key_points for term in self.terms)
         self._check()
+        parts = self._layout if self._with_key_points else {name: self._layout[name] for name in ROOT_PARTS}
+        self._width = max(part.stop for part in parts.values())  # features after it are not looked at
 
     def _check(self) -> None:
         names = [term.name for term in self.terms]
@@ -124,7 +127,7 @@ class GuidanceComposer:
         strength = self._scale * (1.0 if self._schedule is None else float(self._schedule(k)))
         if strength == 0.0 or not self.terms:
             return np.zeros_like(clean_states)
-        total = np.zeros(clean_states.shape)
+        total = np.zeros((*clean_states.shape[:-1], self._width))
         norms: dict[str, Array] = {}
         for term, _, gradient in self._evaluate(clean_states):
             norms[term.name] = _norm(gradient)
@@ -132,7 +135,9 @@ class GuidanceComposer:
         if self._clip is not None:
             total = _limited(total, strength * self._clip)
         self._norms = norms
-        return (total / self._scale_si).astype(clean_states.dtype, copy=False)
+        out = np.zeros_like(clean_states)
+        out[..., : self._width] = total / self._scale_si[: self._width]
+        return out
 
     def value(self, clean_states: Array) -> Array:
         """Weighted sum of all costs, shape (B,), at normalised states (B, H, S)."""
@@ -140,7 +145,10 @@ class GuidanceComposer:
 
     def gradient_si(self, clean_states: Array) -> Array:
         """Gradient of the weighted, clipped sum by the states in SI units, shape (B, H, S)."""
-        return np.sum([grad for _, _, grad in self._evaluate(clean_states)], axis=0) + np.zeros(clean_states.shape)
+        out = np.zeros(clean_states.shape)
+        for _, _, gradient in self._evaluate(clean_states):
+            out[..., : self._width] += gradient
+        return out
 
     def stats(self, clean_states: Array) -> tuple[tuple[CostStats, ...], ...]:
         """Per plan, each cost's weighted value at these states, and its gradient's norm at the last guided pass."""
@@ -154,8 +162,8 @@ class GuidanceComposer:
         )
 
     def _evaluate(self, clean_states: Array) -> list[tuple[CostTerm, Array, Array]]:
-        """Per term: weighted value (B,) and weighted, clipped gradient by the SI states (B, H, S)."""
-        states = clean_states * self._scale_si + self._offset_si
+        """Per term: weighted value (B,) and weighted, clipped gradient by the first SI features (B, H, width)."""
+        states = clean_states[..., : self._width] * self._scale_si[: self._width] + self._offset_si[: self._width]
         plan = features_from(states, self._layout, self._step_dt, self._with_key_points)
         integrated = integrate_positions(plan, self._step_dt) if any(term.consistent for term in self.terms) else plan
         out = []
@@ -164,7 +172,7 @@ class GuidanceComposer:
             value, partial = self._windowed(term, seen)
             if term.consistent:
                 partial = pull_back_integration(partial, self._step_dt)
-            gradient = pull_back(seen, partial, self._layout, states.shape[-1])
+            gradient = pull_back(seen, partial, self._layout, self._width)
             weight = np.broadcast_to(np.asarray(term.weight, dtype=np.float64), value.shape)
             gradient *= weight[:, None, None]
             if term.clip is not None:

@@ -20,7 +20,8 @@ import numpy as np
 from ..errors import GoalError
 from ..types import Array
 
-_ROOT = ("root_pos_c", "root_rot_c", "root_lin_vel_c", "root_ang_vel_c")
+ROOT_PARTS = ("root_pos_c", "root_rot_c", "root_lin_vel_c", "root_ang_vel_c")
+"""Names of the root's parts in a layout."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def features_from(
         step_dt: Spacing of the states [s]; the first one is due ``step_dt`` after the newest observation.
         with_key_points: False leaves the key points out (cheaper when no cost looks at them).
     """
-    root = {name: states[..., layout[name]] for name in _ROOT}
+    root = {name: states[..., layout[name]] for name in ROOT_PARTS}
     yaw = yaw_of_rotvec(root["root_rot_c"])
     times = step_dt * np.arange(1, states.shape[1] + 1)
     if not with_key_points or "key_pos_l" not in layout:
@@ -134,8 +135,8 @@ def pull_back(plan: PlanFeatures, gradient: PlanGradient, layout: Mapping[str, s
         Shape (B, H, S), per SI unit of each feature.
     """
     out = np.zeros((*plan.root_pos_c.shape[:2], dim))
-    yaw = np.zeros(plan.yaw_c.shape) if gradient.yaw_c is None else gradient.yaw_c
-    for name in _ROOT:
+    yaw = gradient.yaw_c
+    for name in ROOT_PARTS:
         value = getattr(gradient, name)
         if value is not None:
             out[..., layout[name]] += value
@@ -152,8 +153,9 @@ def pull_back(plan: PlanFeatures, gradient: PlanGradient, layout: Mapping[str, s
             arm = points - getattr(plan, root)[..., None, :]
             out[..., layout[root]] += value.sum(axis=-2)
             out[..., layout[local]] += _flat(_turn(value, cos, -sin))  # transposed rotation
-            yaw = yaw + (arm[..., 0] * value[..., 1] - arm[..., 1] * value[..., 0]).sum(axis=-1)  # (z x arm) . value
-    if np.any(yaw):
+            swing = (arm[..., 0] * value[..., 1] - arm[..., 1] * value[..., 0]).sum(axis=-1)  # (z x arm) . value
+            yaw = swing if yaw is None else yaw + swing
+    if yaw is not None:
         out[..., layout["root_rot_c"]] += yaw[..., None] * yaw_slope(plan.root_rot_c)
     return out
 

@@ -3,55 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import GoalError
-from ..parameters import param, validate
+from ..rotations import rotate_yaw, wrap_angle
 from ..types import Array
+from .barrier import RelaxedBarrier
 from .composer import CostTerm
-from .goals import Goal, HeadingGoal, JoystickGoal
+from .cost import GuidanceCost
+from .goal_config import GoalConfig, VelocityConfig
+from .goals import Goal, HeadingGoal, JoystickGoal, KeyframeGoal, ObstacleScene, WaypointGoal
 from .heading import HeadingCost, YawRateCost
-from .joystick import AVERAGES, TURNS, JoystickCost
+from .joystick import JoystickCost
+from .keyframe import KeyframeCost
+from .obstacle import ObstacleCost
+from .sdf import Placed
+from .waypoint import WaypointCost, waypoint_velocity
 
 if TYPE_CHECKING:
     from ..state.representation import CharacterFrame
 
 
-@dataclass(frozen=True)
-class VelocityConfig:
-    """How a velocity goal is served."""
-
-    weight: float = param(1.0, lo=0.0, hi=100.0, doc="Weight of the planar velocity cost.")
-    average: str = param("mean", choices=AVERAGES, doc="Cost on the mean predicted velocity, or on each step (eq. 7).")
-    turn: str = param("commanded", choices=TURNS, doc="Which heading the goal velocity turns with over the horizon.")
-    yaw_weight: float = param(1.0, lo=0.0, hi=100.0, doc="Weight of the turning cost.")
-    yaw_cost: str = param(
-        "ramp",
-        choices=("ramp", "mean_rate", "rate"),
-        doc="Turning as a heading ramp, as the mean rate or as each rate.",
-    )
-
-
-@dataclass(frozen=True)
-class HeadingConfig:
-    """How a heading goal is served."""
-
-    weight: float = param(1.0, lo=0.0, hi=100.0, doc="Weight of the heading cost.")
-    max_rate: float = param(0.8, unit="rad/s", lo=0.0, hi=4.0, doc="How fast a goal heading may be approached.")
-
-
-@dataclass(frozen=True)
-class GoalConfig:
-    """How each kind of goal is served."""
-
-    velocity: VelocityConfig = field(default_factory=VelocityConfig)
-    heading: HeadingConfig = field(default_factory=HeadingConfig)
-
-    def __post_init__(self) -> None:
-        validate(self)
+_DEFAULTS = GoalConfig()
 
 
 @dataclass(frozen=True)
@@ -70,18 +46,22 @@ class GoalContext:
     """Added to each goal velocity by the integrator [m/s], shape (2,) or (B, 2)."""
     yaw_rate_offset: Array | float = 0.0
     """Added to each goal yaw rate [rad/s], scalar or (B,)."""
+    key_point_names: tuple[str, ...] = ()
+    """The policy's key points; empty if its state has none."""
+    key_point_radii: Array | float = 0.0
+    """Radius of the sphere each stands for [m], scalar or (M,)."""
 
 
 def goal_terms(goals: Sequence[Goal], context: GoalContext, config: GoalConfig | None = None) -> tuple[CostTerm, ...]:
     """The costs of all goals that have not expired.
 
     Args:
-        goals: At most one of each kind.
+        goals: Of any kinds; two that use a cost of the same name (joystick and waypoint velocity) do not go together.
         context: Where and when.
         config: Weights and variants; None: defaults.
 
     Raises:
-        GoalError: A goal of unknown kind.
+        GoalError: A goal of unknown kind, or with key points that the policy does not have.
     """
     terms: list[CostTerm] = []
     for goal in goals:
@@ -89,25 +69,38 @@ def goal_terms(goals: Sequence[Goal], context: GoalContext, config: GoalConfig |
             known = ", ".join(kind.__name__ for kind in _TABLE)
             raise GoalError(f"no cost serves a {type(goal).__name__}; served are {known}")
         if not goal.expired(context.stamp):
-            terms.extend(_TABLE[type(goal)](goal, context, config or GoalConfig()))
+            terms.extend(_TABLE[type(goal)](goal, context, config or _DEFAULTS))
     return tuple(terms)
+
+
+def goal_velocity(
+    goals: Sequence[Goal], context: GoalContext, config: GoalConfig | None = None
+) -> tuple[Array, Array] | None:
+    """The planar velocity [m/s] and yaw rate [rad/s] that the goals ask for now, without the integrator's offsets.
+
+    This is what the integrator's error is taken against. None if no goal in force asks for a velocity.
+    """
+    config = config or _DEFAULTS
+    for goal in goals:
+        if goal.expired(context.stamp):
+            continue
+        if isinstance(goal, JoystickGoal):
+            return np.asarray(goal.vel_xy_c), np.asarray(goal.yaw_rate)
+        if isinstance(goal, WaypointGoal) and config.waypoint.mode == "velocity":
+            return _waypoint_velocity(goal, context, config), np.zeros(np.shape(context.frame.yaw))
+    return None
 
 
 def velocity_terms(vel_xy_c: Array, yaw_rate: Array, config: VelocityConfig) -> list[CostTerm]:
     """Terms that follow a planar velocity (2,) or (B, 2) [m/s] and a yaw rate, scalar or (B,) [rad/s]."""
     if config.yaw_cost == "ramp":
-        turning: Any = HeadingCost(yaw_rate=yaw_rate)
+        turning: GuidanceCost = HeadingCost(yaw_rate=yaw_rate)
     else:
         turning = YawRateCost(yaw_rate, "mean" if config.yaw_cost == "mean_rate" else "per_step")
     return [
         CostTerm("velocity", JoystickCost(vel_xy_c, yaw_rate, config.average, config.turn), config.weight),
         CostTerm("turning", turning, config.yaw_weight),
     ]
-
-
-def heading_error(heading_w: Array | float, context: GoalContext) -> Array:
-    """World heading as seen from the character frame [rad], wrapped by the cost."""
-    return np.asarray(heading_w) - np.asarray(context.frame.yaw)
 
 
 def _joystick(goal: JoystickGoal, context: GoalContext, config: GoalConfig) -> list[CostTerm]:
@@ -117,11 +110,78 @@ def _joystick(goal: JoystickGoal, context: GoalContext, config: GoalConfig) -> l
 
 
 def _heading(goal: HeadingGoal, context: GoalContext, config: GoalConfig) -> list[CostTerm]:
-    cost = HeadingCost(heading_error(goal.heading_w, context), max_rate=config.heading.max_rate)
-    return [CostTerm("heading", cost, config.heading.weight)]
+    return [_heading_term(goal.heading_w, context, config)]
+
+
+def _heading_term(heading_w: Array | float, context: GoalContext, config: GoalConfig) -> CostTerm:
+    error = wrap_angle(np.asarray(heading_w) - np.asarray(context.frame.yaw))
+    return CostTerm("heading", HeadingCost(error, max_rate=config.heading.max_rate), config.heading.weight)
+
+
+def _waypoint(goal: WaypointGoal, context: GoalContext, config: GoalConfig) -> list[CostTerm]:
+    """In mode "velocity" a waypoint without a heading keeps the one the robot has; eq. 8 leaves it free."""
+    settings = config.waypoint
+    turning = [] if goal.heading_w is None else [_heading_term(goal.heading_w, context, config)]
+    if settings.mode == "velocity":
+        velocity = _waypoint_velocity(goal, context, config) + np.asarray(context.vel_offset_c)
+        moving, holding = velocity_terms(velocity, np.asarray(context.yaw_rate_offset), config.velocity)
+        return [moving, *(turning or [holding])]
+    consistent = settings.mode == "consistent"
+    cost = WaypointCost(_to_character(goal.position_xy_w, context.frame), settings.softness)
+    cap = settings.velocity_cap if consistent else None
+    return [CostTerm("waypoint", cost, settings.weight, velocity_cap=cap, consistent=consistent), *turning]
+
+
+def _waypoint_velocity(goal: WaypointGoal, context: GoalContext, config: GoalConfig) -> Array:
+    place = _to_character(goal.position_xy_w, context.frame)
+    return waypoint_velocity(place, config.waypoint.max_speed, config.waypoint.slow_distance)
+
+
+def _obstacles(goal: ObstacleScene, context: GoalContext, config: GoalConfig) -> list[CostTerm]:
+    if goal.sdf_w is None:
+        return []
+    settings = config.obstacle
+    cost = ObstacleCost(
+        Placed(goal.sdf_w, context.frame.xy, context.frame.yaw),
+        context.key_point_radii,
+        RelaxedBarrier(settings.margin, settings.fade_start, settings.fade_end),
+        time_offset=context.stamp - goal.stamp,
+    )
+    term = CostTerm(
+        "obstacle", cost, settings.weight, velocity_cap=settings.velocity_cap, consistent=settings.consistent
+    )
+    return [term]
+
+
+def _keyframe(goal: KeyframeGoal, context: GoalContext, config: GoalConfig) -> list[CostTerm]:
+    """Active on the predicted states from ``due`` to ``due + hold``, as far as they lie in the horizon."""
+    missing = [name for name in goal.key_points if name not in context.key_point_names]
+    if missing:
+        raise GoalError(f"keyframe asks for key points {missing}; the policy has {list(context.key_point_names)}")
+    first = round((goal.due - context.stamp) / context.step_dt) - 1
+    last = round((goal.due + goal.hold - context.stamp) / context.step_dt) - 1
+    if last < 0 or first >= context.horizon:
+        return []
+    indices = [context.key_point_names.index(name) for name in goal.key_points]
+    positions = np.asarray(goal.positions)
+    if goal.frame == "local":
+        cost = KeyframeCost(indices, positions, "local")
+    else:
+        xy, yaw = np.asarray(context.frame.xy), np.asarray(context.frame.yaw)
+        origin = np.concatenate([xy, np.zeros((*xy.shape[:-1], 1))], axis=-1)  # (3,) or (B, 3)
+        cost = KeyframeCost(indices, rotate_yaw(positions - origin[..., None, :], -yaw[..., None]), "character")
+    return [CostTerm("keyframe", cost, config.keyframe.weight, first_step=max(first, 0), last_step=last)]
+
+
+def _to_character(xy_w: Array | tuple[float, float], frame: CharacterFrame) -> Array:
+    """A place in the world as seen from the character frame [m], shape (..., 2)."""
+    return rotate_yaw(np.asarray(xy_w) - np.asarray(frame.xy), -np.asarray(frame.yaw))
 
 
 _TABLE: dict[type, Callable[[Any, GoalContext, GoalConfig], list[CostTerm]]] = {
     JoystickGoal: _joystick,
+    WaypointGoal: _waypoint,
     HeadingGoal: _heading,
+    ObstacleScene: _obstacles,
+    KeyframeGoal: _keyframe,
 }

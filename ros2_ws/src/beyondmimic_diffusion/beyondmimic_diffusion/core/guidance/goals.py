@@ -83,7 +83,7 @@ class WaypointGoal(Goal):
     position_xy_w: Array | tuple[float, float] = (0.0, 0.0)
     """Where to [m], shape (2,) or (B, 2)."""
     heading_w: Array | float | None = None
-    """Heading to take [rad], scalar or (B,); None keeps the heading free of a goal."""
+    """Heading to take on the way [rad], scalar or (B,); None: none is asked for."""
 
     def __post_init__(self) -> None:
         self._check_expiry()

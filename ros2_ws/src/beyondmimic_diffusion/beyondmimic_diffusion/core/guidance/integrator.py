@@ -15,8 +15,8 @@ class GoalIntegrator:
     .. math:: I \leftarrow \mathrm{clip}(I + k\,e\,\Delta t,\ \pm c)
 
     A distilled walker inherits the gain of its expert, which is below one (forward 0.74 m/s for a command of 1.0;
-    sideways half). Adding :math:`I` to the goal takes the rest out (ours: slope y 0.45 -> 0.85). It is an integrator, so a
-    swaying measurement needs no filter of its own; the clamp is also the anti-windup.
+    sideways half). Adding :math:`I` to the goal takes the rest out (ours: slope y 0.45 -> 0.85). It is an integrator,
+    so a swaying measurement needs no filter of its own; the clamp is also the anti-windup.
 
     A large step of the goal resets the row: what was learned at one goal is wrong at another, and a robot told to stop
     would walk on.

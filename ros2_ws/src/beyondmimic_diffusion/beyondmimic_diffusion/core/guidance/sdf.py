@@ -1,0 +1,240 @@
+"""Signed distances to obstacles and their gradients: primitives, unions, motion, placement.
+
+Distances are metres, positive outside. ``query`` takes points of any leading shape; parameters may be arrays that
+broadcast against it (for instance centres of shape (B, 1, 1, 3): another scene for each robot of a batch). Away from
+surfaces of equal distance (the medial axis) the gradient has length one; on them one of the valid directions is given.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import GoalError
+from ..rotations import rotate_yaw
+from ..types import Array
+
+
+class SignedDistance(ABC):
+    """How far points are from a shape."""
+
+    @abstractmethod
+    def query(self, points: Array, time: Array | float = 0.0) -> tuple[Array, Array]:
+        """Distance and its gradient.
+
+        Args:
+            points: [m], shape (..., 3).
+            time: Seconds after the moment for which the shape was given; broadcasts against (...).
+
+        Returns:
+            Distance [m], shape (...), and gradient, shape (..., 3).
+        """
+
+
+class Sphere(SignedDistance):
+    """A ball."""
+
+    def __init__(self, center: ArrayLike, radius: ArrayLike):
+        """
+        Args:
+            center: [m], shape (..., 3).
+            radius: [m].
+        """
+        self.center = _finite("sphere centre", center)
+        self.radius = _size("sphere radius", radius)
+
+    def query(self, points: Array, time: Array | float = 0.0) -> tuple[Array, Array]:
+        """Distance to the ball."""
+        length, direction = _length_and_direction(points - self.center)
+        return length - self.radius, direction
+
+
+class Capsule(SignedDistance):
+    """All points within a radius of a line segment; a tall vertical one is a pillar."""
+
+    def __init__(self, start: ArrayLike, end: ArrayLike, radius: ArrayLike):
+        """
+        Args:
+            start: One end of the segment [m], shape (..., 3).
+            end: The other end.
+            radius: [m].
+        """
+        self.start = _finite("capsule start", start)
+        self.axis = _finite("capsule end", end) - self.start
+        self.radius = _size("capsule radius", radius)
+
+    def query(self, points: Array, time: Array | float = 0.0) -> tuple[Array, Array]:
+        """Distance to the capsule."""
+        offset = points - self.start
+        square = np.maximum(np.sum(self.axis**2, axis=-1), 1e-12)
+        along = np.clip(np.sum(offset * self.axis, axis=-1) / square, 0.0, 1.0)
+        length, direction = _length_and_direction(offset - along[..., None] * self.axis)
+        return length - self.radius, direction
+
+
+class Box(SignedDistance):
+    """A cuboid, turned about z."""
+
+    def __init__(self, center: ArrayLike, half_size: ArrayLike, yaw: ArrayLike = 0.0):
+        """
+        Args:
+            center: [m], shape (..., 3).
+            half_size: Half of each edge [m], shape (..., 3).
+            yaw: Heading of its x axis [rad].
+        """
+        self.center = _finite("box centre", center)
+        self.half_size = _size("box half_size", half_size)
+        self.yaw = _finite("box yaw", yaw)
+
+    def query(self, points: Array, time: Array | float = 0.0) -> tuple[Array, Array]:
+        """Distance to the cuboid."""
+        local = rotate_yaw(points - self.center, -self.yaw)
+        distance, gradient = _corner_distance(np.abs(local) - self.half_size)
+        return distance, rotate_yaw(gradient * np.where(local < 0.0, -1.0, 1.0), self.yaw)
+
+
+class Cylinder(SignedDistance):
+    """An upright cylinder."""
+
+    def __init__(self, center: ArrayLike, radius: ArrayLike, half_height: ArrayLike):
+        """
+        Args:
+            center: [m], shape (..., 3).
+            radius: [m].
+            half_height: [m].
+        """
+        self.center = _finite("cylinder centre", center)
+        self.radius = _size("cylinder radius", radius)
+        self.half_height = _size("cylinder half_height", half_height)
+
+    def query(self, points: Array, time: Array | float = 0.0) -> tuple[Array, Array]:
+        """Distance to the cylinder: a box in the plane of radius and height."""
+        local = points - self.center
+        radial, outward = _length_and_direction(local[..., :2])
+        height = local[..., 2]
+        distance, slope = _corner_distance(np.stack([radial - self.radius, np.abs(height) - self.half_height], axis=-1))
+        up = np.where(height < 0.0, -1.0, 1.0) * slope[..., 1]
+        return distance, np.concatenate([outward * slope[..., :1], up[..., None]], axis=-1)
+
+
+class HalfSpace(SignedDistance):
+    """Everything on the far side of a plane: a wall or the ground."""
+
+    def __init__(self, point: ArrayLike, normal: ArrayLike):
+        """
+        Args:
+            point: A point of the plane [m], shape (..., 3).
+            normal: Points to the free side; any length but zero, shape (..., 3).
+        """
+        normal = _finite("half-space normal", normal)
+        length = np.linalg.norm(normal, axis=-1, keepdims=True)
+        if np.any(length < 1e-9):
+            raise GoalError(f"half-space normal {normal.tolist()} has no direction; give a vector that is not zero")
+        self.point = _finite("half-space point", point)
+        self.normal = normal / length
+
+    def query(self, points: Array, time: Array | float = 0.0) -> tuple[Array, Array]:
+        """Distance to the plane."""
+        distance = np.sum((points - self.point) * self.normal, axis=-1)
+        return distance, np.broadcast_to(self.normal, (*distance.shape, 3))
+
+
+class Union(SignedDistance):
+    """Several shapes: the nearest one counts."""
+
+    def __init__(self, parts: Sequence[SignedDistance]):
+        """
+        Args:
+            parts: At least one shape.
+        """
+        if not parts:
+            raise GoalError("a union of no shapes has no distance; give at least one shape, or no scene")
+        self.parts = tuple(parts)
+
+    def query(self, points: Array, time: Array | float = 0.0) -> tuple[Array, Array]:
+        """Distance to the nearest part (exact outside; inside overlapping parts a lower bound of the depth)."""
+        distance, gradient = self.parts[0].query(points, time)
+        for part in self.parts[1:]:
+            other, slope = part.query(points, time)
+            nearer = other < distance
+            distance = np.where(nearer, other, distance)
+            gradient = np.where(nearer[..., None], slope, gradient)
+        return distance, gradient
+
+
+class Moving(SignedDistance):
+    """A shape that travels at a constant velocity."""
+
+    def __init__(self, part: SignedDistance, velocity: ArrayLike):
+        """
+        Args:
+            part: Where it is at time 0.
+            velocity: [m/s], shape (..., 3).
+        """
+        self.part = part
+        self.velocity = _finite("velocity of a moving shape", velocity)
+
+    def query(self, points: Array, time: Array | float = 0.0) -> tuple[Array, Array]:
+        """Distance to the shape where it is at ``time``."""
+        return self.part.query(points - np.asarray(time)[..., None] * self.velocity, time)
+
+
+class Placed(SignedDistance):
+    """A shape given in the world, queried in character frames."""
+
+    def __init__(self, part: SignedDistance, xy_w: ArrayLike, yaw_w: ArrayLike):
+        """
+        Args:
+            part: The shape, in the world.
+            xy_w: Origin of the character frame [m], shape (2,) or one per robot (B, 2).
+            yaw_w: Its heading [rad], scalar or (B,).
+        """
+        self.part = part
+        self.xy_w = _finite("origin of a character frame", xy_w)
+        self.yaw_w = _finite("heading of a character frame", yaw_w)
+
+    def query(self, points: Array, time: Array | float = 0.0) -> tuple[Array, Array]:
+        """Distance and gradient, both in the character frame; the first axis of ``points`` (B, ..., 3) is the robot."""
+        inner = (1,) * (points.ndim - 2)
+        yaw = self.yaw_w.reshape(*self.yaw_w.shape, *inner) if self.yaw_w.ndim else self.yaw_w
+        xy = self.xy_w.reshape(len(self.xy_w), *inner, 2) if self.xy_w.ndim == 2 else self.xy_w
+        world = rotate_yaw(points, yaw)
+        world[..., :2] += xy
+        distance, gradient = self.part.query(world, time)
+        return distance, rotate_yaw(gradient, -yaw)
+
+
+def _corner_distance(q: Array) -> tuple[Array, Array]:
+    """Distance to the corner region of a box from excesses over its faces (..., D), for points in the positive part."""
+    beyond = np.maximum(q, 0.0)
+    outside = np.linalg.norm(beyond, axis=-1)
+    depth = np.max(q, axis=-1)
+    inside = (np.arange(q.shape[-1]) == np.argmax(q, axis=-1)[..., None]).astype(np.float64)
+    gradient = np.where((depth > 0.0)[..., None], beyond / np.maximum(outside, 1e-12)[..., None], inside)
+    return outside + np.minimum(depth, 0.0), gradient
+
+
+def _length_and_direction(offset: Array) -> tuple[Array, Array]:
+    """Norm along the last axis and unit vector; the first axis where the norm is zero."""
+    length = np.linalg.norm(offset, axis=-1)
+    nothing = (length < 1e-12)[..., None]
+    first = np.zeros(offset.shape[-1])
+    first[0] = 1.0
+    return length, np.where(nothing, first, offset / np.where(nothing, 1.0, length[..., None]))
+
+
+def _finite(name: str, value: ArrayLike) -> Array:
+    array = np.asarray(value, dtype=np.float64)
+    if not np.all(np.isfinite(array)):
+        raise GoalError(f"{name} = {array.tolist()} is not finite")
+    return array
+
+
+def _size(name: str, value: ArrayLike) -> Array:
+    array = _finite(name, value)
+    if np.any(array < 0.0):
+        raise GoalError(f"{name} = {array.tolist()} is negative; sizes are metres, zero or more")
+    return array
