@@ -1,0 +1,28 @@
+"""Policy artifacts: manifest, backends of the denoiser, golden-vector check.
+
+The backends need onnxruntime or torch and are therefore imported only when a policy is loaded.
+"""
+
+from .factory import BACKENDS, LoadedPolicy, load_policy
+from .golden import check_golden, make_golden, save_golden
+from .manifest import (
+    SCHEMA_VERSION,
+    KeyPointFact,
+    NormalizerStats,
+    PolicyManifest,
+    SamplingDefaults,
+)
+
+__all__ = [
+    "BACKENDS",
+    "SCHEMA_VERSION",
+    "KeyPointFact",
+    "LoadedPolicy",
+    "NormalizerStats",
+    "PolicyManifest",
+    "SamplingDefaults",
+    "check_golden",
+    "load_policy",
+    "make_golden",
+    "save_golden",
+]

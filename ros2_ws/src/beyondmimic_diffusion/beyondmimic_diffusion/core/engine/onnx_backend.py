@@ -1,0 +1,121 @@
+"""The denoiser in ONNX Runtime: what runs on the robot's CPU and in ``make sim``.
+
+The ONNX graph's contract, which the exporter keeps (axis 0 is the batch and dynamic; all values normalised):
+
+=================  =================  =======  ==========================================
+input              shape              type
+=================  =================  =======  ==========================================
+``states``         (batch, H, S)      float32  noisy future states
+``actions``        (batch, Ha, A)     float32  noisy future actions
+``history``        (batch, N, S + A)  float32  past (state, action) pairs
+``current``        (batch, S)         float32  newest state
+``state_levels``   (batch, H)         int64    noise level of each state, 0 .. K-1
+``action_levels``  (batch, Ha)        int64    noise level of each action, 0 .. K-1
+=================  =================  =======  ==========================================
+
+Outputs: ``clean_states`` (batch, H, S) and ``clean_actions`` (batch, Ha, A), float32. The weights are inside the file
+(no external data), so that its hash covers them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from ..errors import ArtifactError, ArtifactMismatchError
+from ..types import Conditioning, Levels, Sample
+from .manifest import PolicyManifest
+
+ONNX_FILE = "model.onnx"
+INPUT_NAMES = ("states", "actions", "history", "current", "state_levels", "action_levels")
+OUTPUT_NAMES = ("clean_states", "clean_actions")
+
+
+def sha256_of(path: str | Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def input_shapes(manifest: PolicyManifest) -> dict[str, tuple[int, ...]]:
+    """Shape of each input without its batch axis."""
+    horizon, action_horizon = manifest.horizon, manifest.action_horizon
+    state_dim, action_dim = manifest.state_dim, manifest.action_dim
+    return {
+        "states": (horizon, state_dim),
+        "actions": (action_horizon, action_dim),
+        "history": (manifest.history_len, state_dim + action_dim),
+        "current": (state_dim,),
+        "state_levels": (horizon,),
+        "action_levels": (action_horizon,),
+    }
+
+
+class OnnxDenoiser:
+    """``Denoiser`` backed by an ONNX file, on one thread, so that the same input always gives the same bits."""
+
+    def __init__(self, path: str | Path, manifest: PolicyManifest, *, threads: int = 1):
+        """
+        Args:
+            path: The ONNX file.
+            manifest: Its facts; hash and shapes are compared.
+            threads: Of one network call. More than one pays only where cores are idle.
+
+        Raises:
+            ArtifactError: No file, a damaged one, or not the one the manifest was written for.
+            ArtifactMismatchError: A sound file with other inputs or outputs.
+        """
+        path = Path(path)
+        _check_file(path, manifest)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leave the cores to the rest
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime raises several unrelated types
+            raise ArtifactError(
+                f"ONNX Runtime {ort.__version__} cannot load {path}: {error}; export the policy again"
+            ) from error
+        _check_graph(self._session, path, manifest)
+
+    def __call__(self, sample: Sample, conditioning: Conditioning, levels: Levels) -> Sample:
+        """See :class:`~..protocols.Denoiser`."""
+        feed = {
+            "states": np.ascontiguousarray(sample.states, np.float32),
+            "actions": np.ascontiguousarray(sample.actions, np.float32),
+            "history": np.ascontiguousarray(conditioning.history, np.float32),
+            "current": np.ascontiguousarray(conditioning.current, np.float32),
+            "state_levels": np.ascontiguousarray(levels.states, np.int64),
+            "action_levels": np.ascontiguousarray(levels.actions, np.int64),
+        }
+        states, actions = self._session.run(OUTPUT_NAMES, feed)
+        return Sample(np.asarray(states), np.asarray(actions))
+
+
+def _check_file(path: Path, manifest: PolicyManifest) -> None:
+    """The file is there and is the one the manifest was written for."""
+    if not path.is_file():
+        raise ArtifactError(f"policy '{manifest.name}' has no ONNX file {path}; copy the policy folder again")
+    found = sha256_of(path)
+    if found != manifest.onnx_sha256:
+        raise ArtifactError(
+            f"{path} ({path.stat().st_size} bytes) has sha256 {found}, the manifest of policy '{manifest.name}' says "
+            f"{manifest.onnx_sha256 or 'there is none'}: the file is truncated, replaced, or not fetched; "
+            "copy the policy folder again, or export the policy again"
+        )
+
+
+def _check_graph(session: ort.InferenceSession, path: Path, manifest: PolicyManifest) -> None:
+    """Names and shapes are those of the contract."""
+    expected = input_shapes(manifest)
+    found = {node.name: tuple(node.shape[1:]) for node in session.get_inputs()}
+    if found != expected:
+        raise ArtifactMismatchError(f"{path} has inputs {found} (without batch); the manifest needs {expected}")
+    outputs = {node.name for node in session.get_outputs()}
+    if outputs != set(OUTPUT_NAMES):
+        raise ArtifactMismatchError(f"{path} has outputs {sorted(outputs)}; they must be {sorted(OUTPUT_NAMES)}")
