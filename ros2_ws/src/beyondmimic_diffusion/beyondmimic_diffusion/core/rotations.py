@@ -9,9 +9,10 @@ Conventions: Hamilton product, right-handed, active rotations (as MuJoCo, and as
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from .types import Array
+Array = NDArray[np.floating]
+"""Any floating NumPy array."""
 
 _TINY = 1e-12
 """Below this length of the vector part, sin(x)/x equals 1 in double precision."""
