@@ -197,48 +197,49 @@ def pull_back_integration(gradient: PlanGradient, step_dt: float) -> PlanGradien
 
 def yaw_of_rotvec(rotvec: Array) -> Array:
     """Heading of the x axis after a rotation [rad], shape (...), from rotation vectors, shape (..., 3)."""
-    x_axis = _rotated_x_axis(rotvec)
-    return np.arctan2(x_axis[..., 1], x_axis[..., 0])
+    a, b, _ = _rodrigues(rotvec)
+    ex, ey, _ = _rotated_x_axis(rotvec, a, b)
+    return np.arctan2(ey, ex)
 
 
 def yaw_slope(rotvec: Array) -> Array:
     r"""Derivative of :func:`yaw_of_rotvec` by the rotation vector, shape (..., 3).
 
-    A small rotation :math:`\phi` in fixed axes turns the heading by :math:`\phi_z - e_z (e_x \phi_x + e_y \phi_y) /
-    (e_x^2 + e_y^2)`, with :math:`e` the x axis; and :math:`\phi = J_l(r)\,dr` with the left Jacobian of SO(3).
+    A small rotation :math:`\phi` in fixed axes turns the heading by :math:`g \cdot \phi` with
+    :math:`g = (-e_x l, -e_y l, 1),\; l = e_z / (e_x^2 + e_y^2)` and :math:`e` the rotated x axis; and
+    :math:`\phi = J_l(r)\,dr` with the left Jacobian of SO(3), so that the derivative is
+    :math:`J_l^T g = g - b\, r \times g + c\, r \times (r \times g)`.
     """
-    e = _rotated_x_axis(rotvec)
-    lever = e[..., 2] / np.maximum(e[..., 0] ** 2 + e[..., 1] ** 2, 1e-12)
-    g = np.stack([-lever * e[..., 0], -lever * e[..., 1], np.ones_like(lever)], axis=-1)
-    _, b, c = _rodrigues(rotvec)
-    once = _cross(rotvec, g)
-    return g - b * once + c * _cross(rotvec, once)  # J_l transposed
+    a, b, c = _rodrigues(rotvec)
+    ex, ey, ez = _rotated_x_axis(rotvec, a, b)
+    lever = ez / np.maximum(ex * ex + ey * ey, 1e-12)
+    gx, gy = -lever * ex, -lever * ey
+    x, y, z = rotvec[..., 0], rotvec[..., 1], rotvec[..., 2]
+    ox, oy, oz = y - z * gy, z * gx - x, x * gy - y * gx  # r x g
+    out = np.empty(rotvec.shape)
+    out[..., 0] = gx - b * ox + c * (y * oz - z * oy)
+    out[..., 1] = gy - b * oy + c * (z * ox - x * oz)
+    out[..., 2] = 1.0 - b * oz + c * (x * oy - y * ox)
+    return out
 
 
-def _rotated_x_axis(rotvec: Array) -> Array:
-    a, b, _ = _rodrigues(rotvec)
-    x, y, z = rotvec[..., 0:1], rotvec[..., 1:2], rotvec[..., 2:3]
-    return np.concatenate([1.0 - b * (y * y + z * z), a * z + b * x * y, b * x * z - a * y], axis=-1)
+def _rotated_x_axis(rotvec: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:
+    x, y, z = rotvec[..., 0], rotvec[..., 1], rotvec[..., 2]
+    return 1.0 - b * (y * y + z * z), a * z + b * x * y, b * x * z - a * y
 
 
 def _rodrigues(rotvec: Array) -> tuple[Array, Array, Array]:
-    """sin(t)/t, (1 - cos t)/t^2, (t - sin t)/t^3 of the angle t, each (..., 1); by series below 0.01 rad."""
-    square = np.sum(rotvec * rotvec, axis=-1, keepdims=True)
+    """sin(t)/t, (1 - cos t)/t^2, (t - sin t)/t^3 of the angle t, each (...); by series below 0.01 rad."""
+    square = np.einsum("...i,...i->...", rotvec, rotvec)
     small = square < 1e-4
     safe = np.where(small, 1.0, square)
     angle = np.sqrt(safe)
-    sine, cosine = np.sin(angle), np.cos(angle)
+    sine = np.sin(angle) / angle
     return (
-        np.where(small, 1.0 - square / 6.0 + square**2 / 120.0, sine / angle),
-        np.where(small, 0.5 - square / 24.0 + square**2 / 720.0, (1.0 - cosine) / safe),
-        np.where(small, 1.0 / 6.0 - square / 120.0 + square**2 / 5040.0, (angle - sine) / (safe * angle)),
+        np.where(small, 1.0 - square * (1.0 / 6.0 - square / 120.0), sine),
+        np.where(small, 0.5 - square * (1.0 / 24.0 - square / 720.0), (1.0 - np.cos(angle)) / safe),
+        np.where(small, 1.0 / 6.0 - square * (1.0 / 120.0 - square / 5040.0), (1.0 - sine) / safe),
     )
-
-
-def _cross(a: Array, b: Array) -> Array:
-    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
-    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
-    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
 
 
 def _turn(vectors: Array, cos: Array, sin: Array) -> Array:

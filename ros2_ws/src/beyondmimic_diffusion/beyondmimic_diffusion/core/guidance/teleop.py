@@ -1,0 +1,145 @@
+"""From sticks and velocity commands to a goal that dies when nobody renews it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import GoalError
+from ..parameters import param, validate
+from .goals import JoystickGoal
+
+_NEUTRAL = 0.05
+"""A stick within this of its middle is at rest."""
+
+
+@dataclass(frozen=True)
+class VelocityLimits:
+    """What may be asked of the robot; more is cut to this."""
+
+    forward: float = param(0.8, unit="m/s", lo=0.0, hi=3.0, doc="Greatest forward speed.")
+    backward: float = param(0.6, unit="m/s", lo=0.0, hi=3.0, doc="Greatest backward speed.")
+    lateral: float = param(0.4, unit="m/s", lo=0.0, hi=3.0, doc="Greatest sideways speed.")
+    yaw_rate: float = param(1.0, unit="rad/s", lo=0.0, hi=4.0, doc="Greatest yaw rate.")
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+    def clip(self, velocity: Sequence[float]) -> tuple[float, float, float]:
+        """Forward, left [m/s] and yaw rate [rad/s], each cut to its limit.
+
+        Raises:
+            GoalError: A component is NaN or infinite.
+        """
+        if not np.all(np.isfinite(velocity)):
+            raise GoalError(f"velocity command (vx, vy, yaw rate) = {tuple(velocity)}: every component must be finite")
+        vx, vy, wz = (float(v) for v in velocity)
+        return (
+            min(max(vx, -self.backward), self.forward),
+            min(max(vy, -self.lateral), self.lateral),
+            min(max(wz, -self.yaw_rate), self.yaw_rate),
+        )
+
+
+@dataclass(frozen=True)
+class JoyConfig:
+    """Which axis and button does what; the defaults are an Xbox pad under the joy node."""
+
+    enable_button: int = param(4, lo=0, hi=31, doc="Dead-man button: commands count only while it is held.")
+    turbo_button: int = param(5, lo=-1, hi=31, doc="Full speed while held together with the dead-man; -1: none.")
+    axis_forward: int = param(1, lo=0, hi=15, doc="Axis for forward.")
+    axis_left: int = param(0, lo=0, hi=15, doc="Axis for left.")
+    axis_turn: int = param(3, lo=0, hi=15, doc="Axis for turning left.")
+    slow: float = param(0.5, lo=0.0, hi=1.0, doc="Share of the greatest speed without the turbo button.")
+    dead_zone: float = param(0.1, lo=0.0, hi=0.9, doc="Share of a stick's way that does nothing.")
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+class JoyMapping:
+    """Sticks to velocities; silent until the pad has once been seen at rest.
+
+    A pad reports zeros before its first event, and a stick that was held while it connected would start the robot.
+    """
+
+    def __init__(self, config: JoyConfig, limits: VelocityLimits):
+        self._config, self._limits = config, limits
+        self._seen_neutral = False
+
+    def velocity(self, axes: Sequence[float], buttons: Sequence[int]) -> tuple[float, float, float] | None:
+        """Forward, left [m/s], yaw rate [rad/s]; None while the dead-man is not held or the pad was never at rest.
+
+        Raises:
+            GoalError: The pad has fewer axes or buttons than configured.
+        """
+        config = self._config
+        wanted = (config.axis_forward, config.axis_left, config.axis_turn)
+        if max(wanted) >= len(axes) or max(config.enable_button, config.turbo_button) >= len(buttons):
+            raise GoalError(
+                f"joy has {len(axes)} axes and {len(buttons)} buttons, but axes {wanted} and buttons "
+                f"{(config.enable_button, config.turbo_button)} are configured; set joy.* for this pad"
+            )
+        held = bool(buttons[config.enable_button])
+        sticks = [float(axes[i]) for i in wanted]
+        if not held and max(abs(s) for s in sticks) < _NEUTRAL:
+            self._seen_neutral = True
+        if not held or not self._seen_neutral:
+            return None
+        turbo = config.turbo_button >= 0 and bool(buttons[config.turbo_button])
+        forward, left, turn = ((1.0 if turbo else config.slow) * self._live(s) for s in sticks)
+        limits = self._limits
+        return forward * (limits.forward if forward > 0.0 else limits.backward), left * limits.lateral, turn * limits.yaw_rate
+
+    def _live(self, stick: float) -> float:
+        """Stick position outside the dead zone, stretched to -1 .. 1."""
+        size = (min(abs(stick), 1.0) - self._config.dead_zone) / (1.0 - self._config.dead_zone)
+        return math.copysign(max(0.0, size), stick)
+
+
+class VelocityTask:
+    """The newest velocity command until it is too old; then, and before the first, the wish to stand."""
+
+    def __init__(self, timeout: float):
+        """
+        Args:
+            timeout: A command that is not renewed for this long is dropped [s].
+        """
+        self._timeout = timeout
+        self.stop()
+
+    def stop(self) -> None:
+        """Drop the command: stand."""
+        self._velocity = (0.0, 0.0, 0.0)
+        self._until = -math.inf
+
+    def command(self, velocity: tuple[float, float, float], now: float) -> None:
+        """Take a command; ``now`` is any clock that does not jump [s], the same one as for the other calls."""
+        self._velocity = velocity
+        self._until = now + self._timeout
+
+    def active(self, now: float) -> bool:
+        """True while a command counts."""
+        return now < self._until
+
+    def remaining(self, now: float) -> float:
+        """How long the command still counts [s]; 0 if there is none."""
+        return max(0.0, self._until - now)
+
+    def goal(self, now: float, stamp: float) -> JoystickGoal:
+        """What the planner shall serve.
+
+        Args:
+            now: As in :meth:`command`.
+            stamp: The same moment on the robot's clock [s].
+
+        Returns:
+            The command with its expiry on the robot's clock, or to stand, without expiry.
+        """
+        if not self.active(now):
+            return JoystickGoal()
+        vx, vy, wz = self._velocity
+        return JoystickGoal((vx, vy), wz, expires=stamp + self.remaining(now))
