@@ -85,8 +85,8 @@ def make_trainer(config: TrainConfig) -> Trainer:
         "data": list(config.data),
         "hours": round(dataset.hours, 3),
         "episodes": len(dataset.episodes),
-        "collect": dataset.metadata.get("config", {}),
-        "collect_commit": dataset.metadata.get("git_commit", ""),
+        "collect": dataset.metadata["collection"],
+        "collect_commit": dataset.metadata["git_commit"],
         "joint_names": list(dataset.metadata["joint_names"]),
         "control_dt": dataset.metadata["control_dt"],
     }

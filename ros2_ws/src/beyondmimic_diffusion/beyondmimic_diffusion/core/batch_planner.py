@@ -1,0 +1,275 @@
+"""Plans for several robots at once: observations and goals in, plans out. Evaluation runs fifty rows, a robot one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .diffusion.level_path import LevelPath
+from .diffusion.rolling_buffer import RollingBuffer, RollingConfig
+from .diffusion.sampler import CleanRange, Sampler, draw_noise
+from .diffusion.scheduler import NoiseScheduler
+from .engine.factory import LoadedPolicy
+from .errors import ArtifactMismatchError
+from .guidance.composer import GuidanceComposer
+from .guidance.goal_terms import GoalContext
+from .guidance.goals import Goal
+from .parameters import param, validate
+from .protocols import Guidance
+from .state import (
+    CharacterFrame,
+    StateSequence,
+    character_frame,
+    make_representation,
+    relative_frame,
+)
+from .steering import Steering, SteeringConfig
+from .types import Array, Conditioning, Plan
+
+MODES = ("policy", "scratch", "rolling", "warm_start")
+
+
+@dataclass(frozen=True)
+class PlannerConfig:
+    """How plans are made; read once at activation."""
+
+    mode: str = param(
+        "policy", choices=MODES, doc="Denoise from scratch, by rolling inference or from a warm start; 'policy': its own."
+    )
+    passes: int = param(0, lo=0, hi=20, doc="Network calls per plan; 0: the policy's own number.")
+    reopen_level: int = param(0, lo=0, hi=19, doc="Level at which kept states re-open; 0: the policy's own.")
+    guidance_scale: float = param(0.0, lo=0.0, hi=20.0, doc="Factor on all guidance; 0: the policy's own.")
+    latency: float = param(
+        0.02,
+        unit="s",
+        lo=0.0,
+        hi=0.2,
+        doc="Age a plan's observation has when the plan reaches the executor; set-points due earlier are promised.",
+    )
+    seed: int = param(0, lo=0, hi=2**31 - 1, doc="Seed of the plans' noise: same seed, same observations, same plans.")
+    method: str = param("policy", choices=("policy", "ddim", "ddpm"), doc="Sampler step; 'policy': its own.")
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a plan is conditioned on, for one robot."""
+
+    stamp: float
+    """Of the newest state [s]."""
+    states: StateSequence
+    """History and current state on the policy's grid, leading shape (N + 1,)."""
+    executed: Array
+    """Joint targets in force over the history, shape (N * setpoints_per_step, J)."""
+    promised: Array
+    """Targets of the previous plan from ``stamp`` on that will have been played before this plan arrives, shape (C, J)."""
+
+
+class BatchPlanner:
+    """The policy, the sampler and the steering of B robots; holds what rolls on from plan to plan."""
+
+    def __init__(
+        self,
+        policy: LoadedPolicy,
+        config: PlannerConfig | None = None,
+        rows: int = 1,
+        steering: SteeringConfig | None = None,
+        sessions: Sequence[int] | None = None,
+    ):
+        """
+        Args:
+            policy: A loaded artifact.
+            config: How to plan.
+            rows: Robots B.
+            steering: How goals become costs.
+            sessions: Session id per robot, mixed into its noise; 0 .. B-1 by default.
+        """
+        self.config = config or PlannerConfig()
+        self.manifest = m = policy.manifest
+        self.rows = rows
+        self.sessions = list(sessions) if sessions is not None else list(range(rows))
+        self.representation = make_representation(m.state_kind, [p.name for p in m.key_points], m.joint_names)
+        self.state_norm = m.state_normalizer.normalizer()
+        self.action_norm = m.action_normalizer.normalizer()
+        if self.representation.dim != self.state_norm.dim:
+            raise ArtifactMismatchError(
+                f"policy '{m.name}' has {self.state_norm.dim} state features, its key points and joints make "
+                f"{self.representation.dim}"
+            )
+        self.scheduler = NoiseScheduler(m.num_denoising_steps, m.schedule)
+        limits = CleanRange(self.state_norm.low, self.state_norm.high, self.action_norm.low, self.action_norm.high)
+        limits = CleanRange(*(np.asarray(v, dtype=np.float32) for v in limits))
+        self.sampler = Sampler(self.scheduler, policy.denoiser, clean_range=limits)
+        self.mode = m.sampling.mode if self.config.mode == "policy" else self.config.mode
+        self.passes = self.config.passes or m.sampling.passes
+        self.method = m.sampling.method if self.config.method == "policy" else self.config.method
+        self.first_step = int(np.ceil(self.config.latency / m.setpoint_dt - 1e-9))
+        self.steering = Steering(steering or SteeringConfig(), rows)
+        self._buffer = self._make_buffer()
+        scale = self.config.guidance_scale or m.sampling.guidance_scale
+        self._composer = GuidanceComposer(
+            self.representation.layout, self.state_norm.scale, self.state_norm.offset, m.step_dt, scale=scale
+        )
+        self._frame: CharacterFrame | None = None
+        self._stamp: Array = np.full(rows, np.nan)
+
+    @property
+    def committed_tokens(self) -> int:
+        """Whole action tokens that are promised when a plan is asked for."""
+        return min(self.first_step // self.manifest.setpoints_per_step, self.manifest.action_horizon - 1)
+
+    def reset(self) -> None:
+        """Forget the previous plans (time jump, new activation)."""
+        if self._buffer is not None:
+            self._buffer.reset()
+        self.steering.reset()
+        self._frame = None
+
+    def plan(
+        self, observations: Sequence[Observation], goals: Sequence[Goal], numbers: Sequence[int], seq: int = 0
+    ) -> list[Plan]:
+        """One plan per robot.
+
+        Args:
+            observations: One per robot, all as many promised set-points.
+            goals: What the robots shall do; each goal holds one value, or one per robot. Empty: unguided.
+            numbers: ``plan_id`` of each plan; with seed and session it decides the noise.
+            seq: ``guidance_seq`` of the goals.
+        """
+        started = time.perf_counter()
+        states = _stack(observations)
+        frame = character_frame(states[:, -1])
+        features = self.representation.encode(states, CharacterFrame(frame.xy[:, None], frame.yaw[:, None]))
+        conditioning = self._conditioning(features, np.stack([o.executed for o in observations]))
+        guidance = self._guidance(features[:, -1], goals, frame, observations)
+        generators = [
+            np.random.default_rng([self.config.seed, session, number])
+            for session, number in zip(self.sessions, numbers, strict=True)
+        ]
+        m = self.manifest
+        noise = draw_noise(generators, m.horizon, m.state_dim, m.action_horizon, m.action_dim)
+        committed = self._committed(observations)
+        count = 0 if committed is None else committed.shape[1]
+        if self._buffer is None:
+            initial, path = noise, LevelPath.from_scratch(
+                m.num_denoising_steps, m.horizon, m.action_horizon, self.passes
+            )
+        else:
+            initial, path = self._buffer.open(
+                noise, shift=self._shift(observations), reframe=self._reframe(frame), committed=count
+            )
+        result = self.sampler.sample(
+            conditioning,
+            initial,
+            path,
+            guidance=guidance,
+            committed=committed,
+            method=self.method,
+            generators=generators,
+        )
+        if self._buffer is not None:
+            self._buffer.store(result)
+        self._frame, self._stamp = frame, np.array([o.stamp for o in observations])
+        stats = guidance.stats(result.clean.states) if guidance is not None else ((),) * self.rows
+        roots = self.representation.decode_root(
+            self.state_norm.to_si(result.clean.states).astype(np.float64),
+            CharacterFrame(frame.xy[:, None], frame.yaw[:, None]),
+        )
+        targets = self.action_norm.to_si(result.clean.actions).reshape(self.rows, -1, len(m.joint_names))
+        elapsed = time.perf_counter() - started
+        return [
+            Plan(
+                plan_id=numbers[i],
+                session_id=self.sessions[i],
+                stamp=o.stamp,
+                observation_stamp=o.stamp,
+                step_dt=m.setpoint_dt,
+                joint_targets=targets[i].astype(np.float64),
+                trusted_steps=targets.shape[1],
+                first_step=self.first_step,
+                valid_until=o.stamp + targets.shape[1] * m.setpoint_dt,
+                state_dt=m.step_dt,
+                root_pos_w=roots[0][i],
+                root_quat_w=roots[1][i],
+                compute_time=elapsed,
+                guidance_seq=seq,
+                cost_stats=stats[i],
+                policy_sha256=m.onnx_sha256,
+            )
+            for i, o in enumerate(observations)
+        ]
+
+    def _conditioning(self, features: Array, executed: Array) -> Conditioning:
+        m = self.manifest
+        states = self.state_norm.clamp(self.state_norm.normalize(features)).astype(np.float32)
+        actions = self.action_norm.normalize(executed.reshape(self.rows, m.history_len, m.action_dim))
+        history = np.concatenate([states[:, :-1], actions.astype(np.float32)], axis=-1)
+        return Conditioning(history, states[:, -1])
+
+    def _guidance(
+        self, current: Array, goals: Sequence[Goal], frame: CharacterFrame, observations: Sequence[Observation]
+    ) -> Guidance | None:
+        velocity = current[:, self.representation.layout["root_lin_vel_c"]][:, :2]
+        m = self.manifest
+        context = GoalContext(
+            frame,
+            float(observations[0].stamp),
+            m.step_dt,
+            m.horizon,
+            key_point_names=tuple(p.name for p in m.key_points) if m.state_kind == "body_pos" else (),
+            key_point_radii=np.array([p.radius for p in m.key_points]),
+        )
+        since = np.array([o.stamp for o in observations]) - self._stamp
+        terms = self.steering.terms(goals, context, velocity, float(np.nan_to_num(since, nan=0.0).max()))
+        return self._composer.with_terms(terms) if terms else None
+
+    def _committed(self, observations: Sequence[Observation]) -> Array | None:
+        m = self.manifest
+        tokens = min(len(o.promised) for o in observations) // m.setpoints_per_step
+        if not tokens:
+            return None
+        targets = np.stack([o.promised[: tokens * m.setpoints_per_step] for o in observations])
+        return self.action_norm.normalize(targets.reshape(self.rows, tokens, m.action_dim)).astype(np.float32)
+
+    def _make_buffer(self) -> RollingBuffer | None:
+        level = self.config.reopen_level or self.manifest.sampling.reopen_level
+        if self.mode == "rolling":
+            cloc = RollingConfig.cloc(level)
+            passes = self.config.passes or cloc.passes
+            return RollingBuffer(
+                self.scheduler, RollingConfig(cloc.state_level, cloc.action_stride, None, passes, cloc.fresh_noise)
+            )
+        if self.mode == "warm_start":
+            return RollingBuffer(self.scheduler, RollingConfig.warm_start(level, self.passes))
+        return None
+
+    def _shift(self, observations: Sequence[Observation]) -> int:
+        dt = np.array([o.stamp for o in observations]) - self._stamp
+        if not np.all(np.isfinite(dt)):
+            return self.manifest.horizon
+        return int(np.clip(np.rint(dt.max() / self.manifest.step_dt), 0, self.manifest.horizon))
+
+    def _reframe(self, frame: CharacterFrame):  # noqa: ANN202 - a closure of the rolling buffer's Reframe type
+        if self._frame is None:
+            return None
+        pose = relative_frame(self._frame, frame)
+
+        def reframe(states: Array) -> Array:
+            moved = self.representation.transform(
+                self.state_norm.to_si(states), CharacterFrame(pose.xy[:, None], pose.yaw[:, None])
+            )
+            return self.state_norm.normalize(moved).astype(np.float32)
+
+        return reframe
+
+
+def _stack(observations: Sequence[Observation]) -> StateSequence:
+    first = observations[0].states
+    return StateSequence(
+        **{name: np.stack([getattr(o.states, name) for o in observations]) for name in vars(first)}
+    )

@@ -1,0 +1,74 @@
+"""From goals to guidance terms, with the slow correction that makes a robot reach the velocity it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from .guidance.composer import CostTerm
+from .guidance.goal_config import GoalConfig
+from .guidance.goal_terms import GoalContext, goal_terms, goal_velocity
+from .guidance.goals import Goal
+from .guidance.integrator import GoalIntegrator
+from .parameters import param, validate
+from .types import Array
+
+_STANDING = 0.05
+"""A goal below this [m/s] stands still: nothing to correct."""
+
+
+@dataclass(frozen=True)
+class SteeringConfig:
+    """Costs of each kind of goal, and the integrator behind velocity goals."""
+
+    integrator_gain: float = param(0.8, unit="1/s", lo=0.0, hi=5.0, doc="Gain of the goal integrator; 0 switches it off.")
+    integrator_limit: float = param(0.3, unit="m/s", lo=0.0, hi=1.0, doc="Largest correction of the goal velocity.")
+    goals: GoalConfig = field(default_factory=GoalConfig)
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+class Steering:
+    """Turns goals into cost terms for B robots; holds their integrators."""
+
+    def __init__(self, config: SteeringConfig, rows: int = 1):
+        """
+        Args:
+            config: Weights and gains.
+            rows: Robots B.
+        """
+        self.config = config
+        self._integrator = GoalIntegrator(2, config.integrator_gain, config.integrator_limit, rows=rows)
+        self._rows = rows
+
+    def reset(self) -> None:
+        """Forget what the integrators learned."""
+        self._integrator.reset()
+
+    def terms(
+        self, goals: Sequence[Goal], context: GoalContext, velocity_c: Array, dt: float
+    ) -> tuple[CostTerm, ...]:
+        """Cost terms for the next plan.
+
+        Args:
+            goals: What the robots shall do.
+            context: Where and when; its velocity offset is filled in here.
+            velocity_c: Measured planar velocity in the character frame [m/s], shape (B, 2).
+            dt: Time since the last plan [s].
+
+        Raises:
+            GoalError: No cost serves a goal of this type.
+        """
+        asked = goal_velocity(goals, context, self.config.goals)
+        if asked is None:
+            return goal_terms(goals, context, self.config.goals)
+        wanted = np.broadcast_to(np.asarray(asked[0], dtype=np.float64), (self._rows, 2))
+        offset = self._integrator.update(wanted - velocity_c, dt, wanted)
+        standing = np.linalg.norm(wanted, axis=-1) < _STANDING
+        if standing.any():
+            self._integrator.reset(standing)
+            offset = np.where(standing[:, None], 0.0, offset)
+        return goal_terms(goals, replace(context, vel_offset_c=offset), self.config.goals)

@@ -1,0 +1,166 @@
+"""``export``: a checkpoint becomes a policy folder: ONNX, manifest, golden vectors."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import platform
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from beyondmimic_diffusion.core.diffusion.denoiser import DenoiserConfig, StateActionDenoiser
+from beyondmimic_diffusion.core.engine import (
+    KeyPointFact,
+    NormalizerStats,
+    PolicyManifest,
+    SamplingDefaults,
+    load_policy,
+    make_golden,
+    save_golden,
+)
+from beyondmimic_diffusion.core.engine.onnx_backend import ONNX_FILE, sha256_of
+from beyondmimic_diffusion.core.engine.torch_backend import TorchDenoiser
+from beyondmimic_diffusion.core.errors import ArtifactMismatchError
+from beyondmimic_diffusion.core.robot import g1
+from beyondmimic_diffusion.core.state import Normalizer
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from .config import train_config
+from .experts.catalog import make_expert
+from .trainer import load_checkpoint
+
+_log = logging.getLogger(__name__)
+OPSET = 18
+INPUTS = ("states", "actions", "history", "current", "state_levels", "action_levels")
+OUTPUTS = ("clean_states", "clean_actions")
+PARITY = 1e-4
+"""Largest allowed difference between torch and ONNX Runtime in normalised units; float32 sums differ by about 1e-6."""
+MODE_MACHINE_29DOF = (5,)
+"""Unitree code of the 29-joint G1 (safety.md)."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``export``."""
+    parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint.pt of a training run")
+    parser.add_argument("--out", type=Path, required=True, help="policy folder to write, e.g. policies/walk")
+    parser.add_argument("--name", default="", help="name of the policy; the folder's name by default")
+    parser.add_argument("--passes", type=int, default=SamplingDefaults.passes, help="default denoising passes")
+    parser.add_argument("--guidance-scale", type=float, default=SamplingDefaults.guidance_scale)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run ``export``; returns the exit status."""
+    sampling = replace(SamplingDefaults(), passes=args.passes, guidance_scale=args.guidance_scale)
+    export(args.checkpoint, args.out, args.name or args.out.name, sampling)
+    return 0
+
+
+def export(checkpoint: Path, out: Path, name: str, sampling: SamplingDefaults | None = None) -> PolicyManifest:
+    """Write a policy folder from the averaged weights of a checkpoint, and prove its parity with torch.
+
+    Raises:
+        ArtifactError: The checkpoint cannot be read, or the exported policy gives other results.
+    """
+    data = load_checkpoint(checkpoint)
+    network = StateActionDenoiser(DenoiserConfig(**data["network_config"])).eval()
+    averaged = {k.removeprefix("weights."): v for k, v in data["ema"].items() if k != "step"}
+    network.load_state_dict(averaged)
+    out.mkdir(parents=True, exist_ok=True)
+    write_onnx(network, out / ONNX_FILE)
+    manifest = make_manifest(data, name, sampling or SamplingDefaults(), sha256_of(out / ONNX_FILE))
+    manifest.save(out)
+    golden = make_golden(manifest, TorchDenoiser(network))
+    save_golden(out, golden)
+    error = load_policy(out, "onnx").golden_error
+    if not error < PARITY:
+        raise ArtifactMismatchError(f"{out}: ONNX Runtime differs from torch by {error:.1e}; allowed is {PARITY:.0e}")
+    size = (out / ONNX_FILE).stat().st_size / 2**20
+    _log.info("%s: %.1f MiB, ONNX Runtime differs from torch by %.1e", out, size, error)
+    return manifest
+
+
+def write_onnx(network: nn.Module, path: Path) -> None:
+    """Export the denoiser with a dynamic batch axis; the weights are inside the file."""
+    config: Any = network.config
+    arguments = (
+        torch.zeros(2, config.horizon, config.state_dim),
+        torch.zeros(2, config.action_horizon, config.action_dim),
+        torch.zeros(2, config.history_len, config.state_dim + config.action_dim),
+        torch.zeros(2, config.state_dim),
+        torch.zeros(2, config.horizon, dtype=torch.int64),
+        torch.zeros(2, config.action_horizon, dtype=torch.int64),
+    )
+    axes = {name: {0: "batch"} for name in (*INPUTS, *OUTPUTS)}
+    with torch.no_grad(), sdpa_kernel([SDPBackend.MATH]):
+        torch.onnx.export(
+            network,
+            arguments,
+            str(path),
+            input_names=list(INPUTS),
+            output_names=list(OUTPUTS),
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    onnx.checker.check_model(str(path))
+
+
+def make_manifest(data: dict[str, Any], name: str, sampling: SamplingDefaults, sha256: str) -> PolicyManifest:
+    """The facts of the policy, from its checkpoint and the robot it was recorded on."""
+    config = train_config(data["config"])
+    model, provenance = config.model, data["provenance"]
+    if tuple(provenance["joint_names"]) != g1.JOINT_NAMES:
+        raise ArtifactMismatchError("the checkpoint's data set has another joint order than core/robot/g1.py")
+    expert = make_expert(provenance["collect"]["expert"])
+    return PolicyManifest(
+        name=name,
+        robot=g1.ROBOT_NAME,
+        mode_machine=MODE_MACHINE_29DOF,
+        joint_names=g1.JOINT_NAMES,
+        kp=tuple(map(float, expert.kp)),
+        kd=tuple(map(float, expert.kd)),
+        default_joint_pos=tuple(map(float, g1.DEFAULT_JOINT_POS)),
+        action_kind="joint_position",
+        setpoints_per_step=model.setpoints_per_step,
+        step_dt=model.setpoints_per_step * float(provenance["control_dt"]),
+        history_len=model.history_len,
+        horizon=model.horizon,
+        action_horizon=model.action_horizon,
+        num_denoising_steps=model.num_levels,
+        schedule=model.schedule,
+        state_kind=model.state,
+        key_points=tuple(KeyPointFact(p.name, p.body, tuple(p.offset_b), p.radius) for p in g1.KEY_POINTS),
+        state_normalizer=NormalizerStats.of(Normalizer.from_dict(data["state_norm"])),
+        action_normalizer=NormalizerStats.of(Normalizer.from_dict(data["action_norm"])),
+        delay_range=_delay_range(provenance["collect"]),
+        sampling=sampling,
+        onnx_sha256=sha256,
+        network=data["network_config"],
+        training={
+            "config": data["config"],
+            "steps": data["step"],
+            "samples": data["samples"],
+            "seconds": round(data["seconds"]),
+            "data": provenance,
+            "commit": _commit(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        },
+    )
+
+
+def _delay_range(collect: dict[str, Any]) -> tuple[float, float]:
+    low, high = collect["physics"]["action_delay"]
+    return float(low), float(high)
+
+
+def _commit() -> str:
+    result = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return result.stdout.strip()
