@@ -5,10 +5,11 @@ from beyondmimic_diffusion.core.execution import TRANSITIONS, Event, ExecutorMod
 
 # rows: modes; columns in the order of EVENTS; "." stays. Letters: D disarmed, C checking, H hold, B blend, T tracking,
 # c coasting, R return to stand, X damping, E e-stop, F fault.
-EVENTS = (
-    "ARM CHECKS_PASSED CHECKS_FAILED BLEND_DONE PLAN_READY PLAN_LATE PLAN_LOST STATE_STALE STATE_LOST FALLING "
-    "CLOCK_JUMP BROKEN DISARM E_STOP E_STOP_RESET"
-).split()
+_EVENTS = """
+    ARM CHECKS_PASSED CHECKS_FAILED BLEND_DONE PLAN_READY PLAN_LATE PLAN_LOST STATE_STALE STATE_LOST FALLING
+    CLOCK_JUMP BROKEN DISARM E_STOP E_STOP_RESET
+"""
+EVENTS = tuple(_EVENTS.split())
 TABLE = {
     "DISARMED": "C . . . . . . . . . . . . E .",
     "CHECKING": ". B D . . . . . . . . . D E .",
@@ -21,13 +22,8 @@ TABLE = {
     "E_STOP": ". . . . . . . . . . . . . . D",
     "FAULT": ". . . . . . . . . . . . D E .",
 }
-LETTERS = dict(
-    zip(
-        "DCHBTcRXEF",
-        "DISARMED CHECKING HOLD BLEND TRACKING COASTING RETURN_TO_STAND DAMPING E_STOP FAULT".split(),
-        strict=True,
-    )
-)
+_MODES = "DISARMED CHECKING HOLD BLEND TRACKING COASTING RETURN_TO_STAND DAMPING E_STOP FAULT"
+LETTERS = dict(zip("DCHBTcRXEF", _MODES.split(" "), strict=True))
 
 
 def test_the_hand_written_table_names_every_mode_and_event():

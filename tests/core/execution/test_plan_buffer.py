@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from beyondmimic_diffusion.core.execution import PlanBuffer, PlanBufferConfig, PlanVerdict, SampleStatus
 from beyondmimic_diffusion.core.types import Plan
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 DT = 0.02
@@ -180,6 +180,7 @@ class ListModel:
         return plan.joint_targets[index, 0] if usable else None
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 12), st.integers(0, 5), st.integers(1, 16), st.integers(0, 8)), min_size=1, max_size=12

@@ -1,9 +1,9 @@
-"""The executor's modes, what moves it between them, and why: one table.
+r"""The executor's modes, what moves it between them, and why: one table.
 
 ::
 
     DISARMED -> CHECKING -> BLEND -> HOLD -> TRACKING <-> COASTING
-                                                 \\          |
+                                                 \          |
                     any armed mode ----------->  DAMPING <---+        any mode -> E_STOP -> (reset) -> DISARMED
 """
 

@@ -9,10 +9,9 @@ from enum import Enum
 import numpy as np
 
 from ..parameters import param, validate
-from ..rotations import quat_rotate
+from ..rotations import quat_to_matrix
 from ..types import Array, RobotState
 
-_Z = np.array([0.0, 0.0, 1.0])
 _FUTURE_STAMP = 0.02
 """A state stamped this much after now was measured before the clock was set back [s]."""
 
@@ -191,4 +190,4 @@ def tilt_rate(quat_w: Array, ang_vel_w: Array) -> float:
 
 def _up_axis(quat_w: Array) -> Array:
     """The body's z axis in world axes, shape (3,)."""
-    return quat_rotate(quat_w / np.linalg.norm(quat_w), _Z)
+    return quat_to_matrix(quat_w / np.linalg.norm(quat_w))[:, 2]
