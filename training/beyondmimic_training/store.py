@@ -22,6 +22,7 @@ import zarr
 from beyondmimic_diffusion.core.errors import DatasetError
 from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.types import Array
+from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
 SCHEMA_VERSION = 1
@@ -141,9 +142,9 @@ class Dataset:
     metadata: dict[str, Any]
     frames: dict[str, Array]
     """One array per field, shape (T, width), float32 or int8."""
-    starts: Array
+    starts: NDArray[np.int64]
     """First frame of each episode, shape (E,)."""
-    lengths: Array
+    lengths: NDArray[np.int64]
     """Frames of each episode, shape (E,)."""
     episodes: tuple[dict[str, Any], ...]
     """One row per episode: expert, seed, fell, delay [s], friction, ...; ``start`` counts in this object's arrays."""
@@ -207,7 +208,9 @@ def shard_attributes(shard: Path) -> dict[str, Any]:
     try:
         attributes = dict(zarr.open_group(shard, mode="r").attrs)
     except (OSError, ValueError, KeyError) as error:
-        raise DatasetError(f"shard '{shard}' cannot be opened ({error}); delete it and resume the collection") from error
+        raise DatasetError(
+            f"shard '{shard}' cannot be opened ({error}); delete it and resume the collection"
+        ) from error
     if attributes.get("complete") is not True:
         raise DatasetError(f"shard '{shard}' is not marked complete; delete it and resume the collection")
     return attributes
@@ -223,7 +226,9 @@ def _read_shard(shard: Path, wanted: Sequence[Field]) -> tuple[dict[str, Any], d
         try:
             values = np.asarray(group[field.name][:])  # pyright: ignore[reportIndexIssue, reportArgumentType]
         except Exception as error:  # zarr raises many kinds for damaged bytes
-            raise DatasetError(f"array '{field.name}' of shard '{shard}' is damaged ({error}); delete the shard") from error
+            raise DatasetError(
+                f"array '{field.name}' of shard '{shard}' is damaged ({error}); delete the shard"
+            ) from error
         if values.shape != (expected, field.width) or values.dtype != np.dtype(field.dtype):
             raise DatasetError(
                 f"array '{field.name}' of shard '{shard}' is {values.dtype} {values.shape}; "
@@ -238,7 +243,9 @@ def _check_chunk_files(shard: Path, field: Field, frames: int) -> None:
     expected = math.ceil(frames / CHUNK_FRAMES)
     found = sum(1 for p in (shard / field.name / "c").rglob("*") if p.is_file())
     if found != expected:
-        raise DatasetError(f"array '{field.name}' of shard '{shard}' has {found} of {expected} chunks; delete the shard")
+        raise DatasetError(
+            f"array '{field.name}' of shard '{shard}' has {found} of {expected} chunks; delete the shard"
+        )
 
 
 def remove_unfinished(path: Path | str) -> int:

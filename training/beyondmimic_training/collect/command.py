@@ -83,9 +83,15 @@ def collect(
     reports: list[JobReport] = []
     with mp.get_context("spawn").Pool(max(1, workers), _start_worker, (out, config, seed)) as pool:
         bar = tqdm(
-            total=round(hours_per_job * (len(done) + len(jobs)), 2), initial=round(hours_per_job * len(done), 2),
-            unit="h", unit_scale=True, desc=f"collect {config.expert}", disable=not progress, mininterval=1.0, smoothing=0.1,
-        )  # fmt: skip
+            total=round(hours_per_job * (len(done) + len(jobs)), 2),
+            initial=round(hours_per_job * len(done), 2),
+            desc=f"collect {config.expert}",
+            unit="h",
+            unit_scale=True,
+            mininterval=1.0,
+            smoothing=0.1,
+            disable=not progress,
+        )
         with bar:
             for report in pool.imap_unordered(_run_job, jobs):
                 reports.append(report)

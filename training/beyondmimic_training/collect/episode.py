@@ -94,9 +94,7 @@ def _draw_command(config: CommandConfig, rng: np.random.Generator) -> Array:
     kind = rng.random()
     side = rng.choice((-1.0, 1.0))
     if kind < config.lateral:
-        return np.array(
-            [rng.uniform(-0.15, 0.15), side * rng.uniform(0.15, config.vy_lateral), rng.uniform(-0.2, 0.2)]
-        )
+        return np.array([rng.uniform(-0.15, 0.15), side * rng.uniform(0.15, config.vy_lateral), rng.uniform(-0.2, 0.2)])
     if kind < config.lateral + config.turning:
         return np.array([rng.uniform(-0.1, 0.1), rng.uniform(-0.1, 0.1), side * rng.uniform(0.2, config.yaw_rate)])
     if kind < config.lateral + config.turning + config.straight:

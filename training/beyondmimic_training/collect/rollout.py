@@ -95,7 +95,9 @@ class Rollout:
         zeros = np.zeros(g1.NUM_JOINTS)
         sim.apply(JointCommand(0.0, g1.DEFAULT_JOINT_POS, zeros, self._expert.kp, self._expert.kd, zeros))
 
-    def _episode(self, plan: EpisodePlan, lived: int, qpos: Array, qvel: Array, clean: Array, executed: Array) -> Episode:
+    def _episode(
+        self, plan: EpisodePlan, lived: int, qpos: Array, qvel: Array, clean: Array, executed: Array
+    ) -> Episode:
         fell = lived < len(qpos)
         length = max(0, lived - round(self.config.drop_before_fall / CONTROL_DT)) if fell else lived
         qpos, qvel = qpos[:length], qvel[:length]
@@ -130,7 +132,12 @@ def _with_noise(robot: RobotBatch, plans: Sequence[EpisodePlan], rngs: list[np.r
     draws = np.stack([rng.standard_normal(6 + 2 * g1.NUM_JOINTS) for rng in rngs])
     stds = np.array(
         [
-            (p.observation_noise.gyro, p.observation_noise.gravity, p.observation_noise.joint_pos, p.observation_noise.joint_vel)
+            (
+                p.observation_noise.gyro,
+                p.observation_noise.gravity,
+                p.observation_noise.joint_pos,
+                p.observation_noise.joint_vel,
+            )
             for p in plans
         ]
     )
@@ -146,9 +153,7 @@ def _with_noise(robot: RobotBatch, plans: Sequence[EpisodePlan], rngs: list[np.r
 
 def _tilted(quat: Array, half: Array) -> Array:
     w, v = quat[:, :1], quat[:, 1:]
-    turned = np.concatenate(
-        [w - np.sum(v * half, axis=1, keepdims=True), v + w * half + np.cross(v, half)], axis=1
-    )
+    turned = np.concatenate([w - np.sum(v * half, axis=1, keepdims=True), v + w * half + np.cross(v, half)], axis=1)
     return turned / np.linalg.norm(turned, axis=1, keepdims=True)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 from beyondmimic_diffusion.core.errors import ConfigError
+from beyondmimic_diffusion.core.robot import g1
 
 from .interface import Expert
 from .walker import WalkerExpert
@@ -36,4 +38,7 @@ def make_expert(name: str) -> Expert:
         return WalkerExpert(name, _FILES[name], SKILL_IDS[name])
     from .tracker import TrackerExpert  # opened only when asked for: its files are 30 times larger
 
-    return TrackerExpert(name, _FILES[name], SKILL_IDS[name])
+    # The FastSAC file carries no action scale; its network already puts out radians. Found by trial: with 1.0 it
+    # dances; with BeyondMimic's 0.25 effort / kp, which the PPO file needs, it falls within 5 s.
+    scale = np.ones(g1.NUM_JOINTS) if name == "fastsac_dancer" else None
+    return TrackerExpert(name, _FILES[name], SKILL_IDS[name], scale)

@@ -37,8 +37,16 @@ def model_path(relative: str) -> Path:
 class OnnxPolicy:
     """One network with its metadata. The files fix the batch size at 1; it is made free when the file is opened."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, outputs: tuple[str, ...] | None = None):
+        """
+        Args:
+            outputs: Keep only these; what they do not depend on is then not computed.
+        """
         model = onnx.load(path)
+        if outputs is not None:
+            kept = [value for value in model.graph.output if value.name in outputs]
+            del model.graph.output[:]
+            model.graph.output.extend(kept)
         self.metadata = {p.key: p.value for p in model.metadata_props}
         self._check_joints(path)
         for value in (*model.graph.input, *model.graph.output):
@@ -64,4 +72,5 @@ class OnnxPolicy:
 
     def __call__(self, outputs: list[str], **inputs: Array) -> list[Array]:
         """Run the network on float32 inputs; returns the named outputs."""
-        return self._session.run(outputs, {name: np.asarray(v, dtype=np.float32) for name, v in inputs.items()})
+        feed = {name: np.asarray(values, dtype=np.float32) for name, values in inputs.items()}
+        return [np.asarray(output) for output in self._session.run(outputs, feed)]

@@ -23,47 +23,27 @@ _MAX_FRAMES = 100_000
 
 
 class TrackerExpert(Expert):
-    """Tracks joint angles, joint velocities and the torso's orientation of its motion; after the end it holds the last pose.
+    """Tracks joint angles, joint velocities and the torso's orientation of its motion.
 
-    The motion's heading is turned so that it starts where the robot faces. Action scale is 0.25 effort / kp.
+    After the end it holds the last pose. The motion's heading is turned so that it starts where the robot faces.
     """
 
-    def __init__(self, name: str, file: str, skill_id: int):
+    def __init__(self, name: str, file: str, skill_id: int, action_scale: Array | None = None):
+        """
+        Args:
+            action_scale: Radians per action unit, shape (J,); BeyondMimic's 0.25 effort / kp unless given.
+        """
         self.name = name
         self.skill_id = skill_id
-        self._policy = OnnxPolicy(model_path(file))
+        self._policy = OnnxPolicy(model_path(file), outputs=("actions",))
         self.kp, self.kd = self._policy.kp, self._policy.kd
-        self.action_scale = 0.25 * g1.EFFORT_LIMITS / self.kp
-        self.motion_joint_pos, self.motion_joint_vel, self.motion_torso_quat = self._read_motion()
+        self.action_scale = 0.25 * g1.EFFORT_LIMITS / self.kp if action_scale is None else action_scale
+        self.motion_joint_pos, self.motion_joint_vel, self.motion_torso_quat = _read_motion(file)
 
     @property
     def num_frames(self) -> int:
         """Length of the motion at 50 Hz."""
         return len(self.motion_joint_pos)
-
-    def _read_motion(self) -> tuple[Array, Array, Array]:
-        """Joint angles (T, J) [rad], joint velocities (T, J) [rad/s] and torso orientations wxyz (T, 4) at 50 Hz.
-
-        The network clips its time index to the motion's length, so the last frame repeats for ever.
-        """
-        observation = np.zeros((1, 154), dtype=np.float32)
-        names = ["joint_pos", "joint_vel", "ref_quat_xyzw"]
-
-        def frame(index: int) -> Array:
-            parts = self._policy(names, obs=observation, time_step=np.array([[index]]))
-            return np.concatenate([part.reshape(-1) for part in parts])
-
-        last = frame(_MAX_FRAMES)
-        low, high = 0, _MAX_FRAMES  # bisection for the first index from which on nothing changes
-        while low < high:
-            middle = (low + high) // 2
-            if np.array_equal(frame(middle), last):
-                high = middle
-            else:
-                low = middle + 1
-        table = np.array([frame(i) for i in range(low + 1)])
-        j = g1.NUM_JOINTS
-        return table[:, :j], table[:, j : 2 * j], np.roll(table[:, 2 * j :], 1, axis=1)
 
     def reset(self, robot: RobotBatch) -> None:
         """See :meth:`Expert.reset`; robots should be near the motion's first pose."""
@@ -95,6 +75,32 @@ class TrackerExpert(Expert):
             error[..., :2].reshape(batch, 6),
         )
         return np.concatenate(terms, axis=1)
+
+
+def _read_motion(file: str) -> tuple[Array, Array, Array]:
+    """Joint angles (T, J) [rad], joint velocities (T, J) [rad/s] and torso orientations wxyz (T, 4) at 50 Hz.
+
+    The network clips its time index to the motion's length, so the last frame repeats for ever.
+    """
+    names = ("joint_pos", "joint_vel", "ref_quat_xyzw")
+    motion = OnnxPolicy(model_path(file), outputs=names)
+    observation = np.zeros((1, 154), dtype=np.float32)
+
+    def frame(index: int) -> Array:
+        parts = motion(list(names), obs=observation, time_step=np.array([[index]]))
+        return np.concatenate([part.reshape(-1) for part in parts])
+
+    last = frame(_MAX_FRAMES)
+    low, high = 0, _MAX_FRAMES  # bisection for the first index from which on nothing changes
+    while low < high:
+        middle = (low + high) // 2
+        if np.array_equal(frame(middle), last):
+            high = middle
+        else:
+            low = middle + 1
+    table = np.array([frame(i) for i in range(low + 1)])
+    j = g1.NUM_JOINTS
+    return table[:, :j], table[:, j : 2 * j], np.roll(table[:, 2 * j :], 1, axis=1)
 
 
 def _torso_quat(robot: RobotBatch) -> Array:

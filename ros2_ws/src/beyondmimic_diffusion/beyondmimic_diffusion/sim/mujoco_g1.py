@@ -46,14 +46,19 @@ class Physics:
     joint_damping: Array = field(default_factory=_zeros)
     """Viscous friction in the joints [N m s/rad], shape (J,)."""
     joint_offset: Array = field(default_factory=_zeros)
-    """What the encoders read too much [rad], shape (J,); motors and :meth:`MujocoG1.joints` see it, ``state`` does not."""
+    """What the encoders read too much [rad], shape (J,); motors and ``joints()`` see it, ``state()`` does not."""
 
 
 class MujocoG1:
     """One G1 in MuJoCo."""
 
     def __init__(
-        self, model: mujoco.MjModel | None = None, *, timestep: float = PHYSICS_DT, meshes: bool = False, sensors: bool = True
+        self,
+        model: mujoco.MjModel | None = None,
+        *,
+        timestep: float = PHYSICS_DT,
+        meshes: bool = False,
+        sensors: bool = True,
     ):
         """
         Args:
@@ -120,7 +125,7 @@ class MujocoG1:
         mujoco.mj_forward(self.model, data)
 
     def step(self, command: JointCommand, n: int = 1) -> None:
-        """Hold a command for ``n`` physics steps: torque = clip(tau_ff + kp (q* - q) + kd (dq* - dq), +-effort limit)."""
+        """Hold a command for ``n`` physics steps: torque = clip(tau_ff + kp (q* - q) + kd (dq* - dq), +-limit)."""
         self.apply(command)
         self.advance(n)
 

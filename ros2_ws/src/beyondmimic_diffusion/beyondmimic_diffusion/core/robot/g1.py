@@ -140,7 +140,8 @@ _WAIST_LIMITS = ((-2.618, 2.618), (-0.52, 0.52), (-0.52, 0.52))
 def _mirrored(limits: tuple[tuple[float, float], ...], parts: tuple[str, ...]) -> tuple[tuple[float, float], ...]:
     """The right side's limits: joints that turn about x or z change sign."""
     return tuple(
-        (low, high) if _mirror_sign(part) > 0 else (-high, -low) for (low, high), part in zip(limits, parts, strict=True)
+        (low, high) if _mirror_sign(part) > 0 else (-high, -low)
+        for (low, high), part in zip(limits, parts, strict=True)
     )
 
 

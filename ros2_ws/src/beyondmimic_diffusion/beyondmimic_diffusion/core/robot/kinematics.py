@@ -64,7 +64,7 @@ class Kinematics:
 
 
 def to_mujoco(state: RobotState) -> tuple[Array, Array]:
-    """qpos (36,) and qvel (35,) of a state. MuJoCo keeps a free joint's angular velocity in body axes, ours is in world."""
+    """qpos (36,) and qvel (35,) of a state; MuJoCo keeps a free joint's angular velocity in body axes, we in world."""
     ang_vel_b = np.empty(3)
     inverse = np.empty(4)
     mujoco.mju_negQuat(inverse, np.asarray(state.root_quat_w, dtype=np.float64))

@@ -41,7 +41,9 @@ def g1_mjcf_path() -> Path:
     for folder in folders:
         if (folder / _MJCF_IN_PACKAGE).is_file():
             return folder / _MJCF_IN_PACKAGE
-    raise RobotModelError(f"the pip package '{_PACKAGE}' in {folders} holds no '{_MJCF_IN_PACKAGE}'; version 1.6.0 does")
+    raise RobotModelError(
+        f"the pip package '{_PACKAGE}' in {folders} holds no '{_MJCF_IN_PACKAGE}'; version 1.6.0 does"
+    )
 
 
 def build_spec(*, meshes: bool = False, actuators: bool = True, timestep: float = PHYSICS_DT) -> mujoco.MjSpec:
