@@ -7,7 +7,7 @@ from .latency import LatencySummary, LatencyWindow
 from .modes import TRANSITIONS, Event, ExecutorMode, Reason, next_mode
 from .plan_buffer import PlanBuffer, PlanBufferConfig, PlanSample, PlanVerdict, SampleStatus
 from .safety_filter import FilterReport, FilterVerdict, JointLimits, SafetyConfig, SafetyFilter
-from .watchdog import Fall, StateHealth, Watchdog, WatchdogConfig, WatchdogReport, tilt_angle, tilt_rate
+from .watchdog import Fall, StateHealth, Watchdog, WatchdogConfig, WatchdogReport, tilt_and_rate, tilt_angle
 
 __all__ = [
     "INTERPOLATIONS",
@@ -39,6 +39,6 @@ __all__ = [
     "hold",
     "linear",
     "next_mode",
+    "tilt_and_rate",
     "tilt_angle",
-    "tilt_rate",
 ]

@@ -90,6 +90,7 @@ class Watchdog:
         self._running = 0.0  # steady time without pauses [s]
         self._state_seen = -math.inf
         self._upright_at = 0.0
+        self._tilt, self._tilt_rate = math.nan, 0.0
         self._non_finite = False
 
     def check(self, now: float, steady_now: float, state: RobotState | None) -> WatchdogReport:
@@ -103,10 +104,9 @@ class Watchdog:
         jumped = self._advance_clocks(now, steady_now)
         paused = steady_now - self._moved_at > self._config.pause_after
         self._take(state, now)
-        tilt = tilt_angle(self.state.root_quat_w) if self.state is not None else math.nan
         age = self._running - self._state_seen
         return WatchdogReport(
-            self._health(age), age, self._non_finite, self._fall(tilt), tilt, paused and not jumped, jumped
+            self._health(age), age, self._non_finite, self._fall(), self._tilt, paused and not jumped, jumped
         )
 
     def _advance_clocks(self, now: float, steady_now: float) -> bool:
@@ -132,6 +132,7 @@ class Watchdog:
         if not self._non_finite:
             self.state = state
             self._state_seen = self._running
+            self._tilt, self._tilt_rate = tilt_and_rate(state.root_quat_w, state.root_ang_vel_w)
 
     def _health(self, age: float) -> StateHealth:
         if age >= self._config.state_damp:
@@ -140,15 +141,14 @@ class Watchdog:
             return StateHealth.STALE
         return StateHealth.LATE if age >= self._config.state_warn else StateHealth.FRESH
 
-    def _fall(self, tilt: float) -> Fall:
+    def _fall(self) -> Fall:
         if self.state is None:
             return Fall.NONE
-        if tilt <= self._config.tilt_limit:
+        if self._tilt <= self._config.tilt_limit:
             self._upright_at = self._running
         elif self._running - self._upright_at >= self._config.tilt_time:
             return Fall.TILTED
-        rate = tilt_rate(self.state.root_quat_w, self.state.root_ang_vel_w)
-        if tilt > self._config.falling_tilt and rate > self._config.falling_rate:
+        if self._tilt > self._config.falling_tilt and self._tilt_rate > self._config.falling_rate:
             return Fall.FALLING
         return Fall.NONE
 
@@ -172,22 +172,20 @@ def finite_state(state: RobotState) -> bool:
 
 def tilt_angle(quat_w: Array) -> float:
     """Angle between the body's z axis and the vertical [rad]; quaternion wxyz of any length but 0."""
-    return math.acos(min(1.0, max(-1.0, float(_up_axis(quat_w)[2]))))
+    return tilt_and_rate(quat_w, np.zeros(3))[0]
 
 
-def tilt_rate(quat_w: Array, ang_vel_w: Array) -> float:
-    """Rate at which the tilt grows [rad/s].
+def tilt_and_rate(quat_w: Array, ang_vel_w: Array) -> tuple[float, float]:
+    """Angle between the body's z axis and the vertical [rad], and the rate at which it grows [rad/s].
 
     With z the body's up axis in world axes, dz/dt = w x z and cos(tilt) = z_z, so
     d(tilt)/dt = -(w x z)_z / sin(tilt); 0 where the tilt is 0 (it has no direction there).
+
+    Args:
+        quat_w: Orientation wxyz of any length but 0, shape (4,).
+        ang_vel_w: In world axes [rad/s], shape (3,).
     """
-    up = _up_axis(quat_w)
-    sine = math.hypot(up[0], up[1])
-    if sine < 1e-9:
-        return 0.0
-    return -float(ang_vel_w[0] * up[1] - ang_vel_w[1] * up[0]) / sine
-
-
-def _up_axis(quat_w: Array) -> Array:
-    """The body's z axis in world axes, shape (3,)."""
-    return quat_to_matrix(quat_w / np.linalg.norm(quat_w))[:, 2]
+    x, y, z = quat_to_matrix(quat_w / np.linalg.norm(quat_w))[:, 2].tolist()
+    sine = math.hypot(x, y)
+    rate = 0.0 if sine < 1e-9 else -(float(ang_vel_w[0]) * y - float(ang_vel_w[1]) * x) / sine
+    return math.atan2(sine, z), rate
