@@ -52,7 +52,7 @@ class Kinematics:
             centre[t, 0] = data.subtree_com[self._root]
         pos = origin + np.einsum("tmij,mj->tmi", frame.reshape(steps, points, 3, 3), self._offsets_b)
         # cvel is (angular, linear) at the whole robot's centre of mass: v(p) = v_com + w x (p - com)
-        vel = twist[..., 3:] + np.cross(twist[..., :3], pos - centre)
+        vel = twist[..., 3:] + np.asarray(np.cross(twist[..., :3], pos - centre), dtype=np.float64)
         return pos, vel
 
     def head_height(self, state: RobotState) -> float:
