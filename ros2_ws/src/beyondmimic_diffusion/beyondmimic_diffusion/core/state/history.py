@@ -109,7 +109,7 @@ class ActionHistory:
         """Add the target that is in force from ``stamp`` on, shape (J,); False (ignored) if not newer than the last."""
         if self._samples and stamp <= self._samples[-1][0]:
             return False
-        self._samples.append((stamp, np.asarray(joint_target)))
+        self._samples.append((stamp, np.array(joint_target)))
         while len(self._samples) > 2 and self._samples[1][0] <= stamp - self.span:
             self._samples.popleft()
         return True
