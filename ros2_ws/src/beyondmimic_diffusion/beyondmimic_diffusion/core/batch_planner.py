@@ -128,7 +128,7 @@ class BatchPlanner:
         if self._buffer is not None:
             self._buffer.reset()
         self.steering.reset()
-        self._frame = None
+        self._frame, self._stamp = None, np.full(self.rows, np.nan)
 
     def plan(
         self, observations: Sequence[Observation], goals: Sequence[Goal], numbers: Sequence[int], seq: int = 0
@@ -254,7 +254,7 @@ class BatchPlanner:
             return self.manifest.horizon
         return int(np.clip(np.rint(dt.max() / self.manifest.step_dt), 0, self.manifest.horizon))
 
-    def _reframe(self, frame: CharacterFrame):  # noqa: ANN202 - a closure of the rolling buffer's Reframe type
+    def _reframe(self, frame: CharacterFrame):
         if self._frame is None:
             return None
         pose = relative_frame(self._frame, frame)
