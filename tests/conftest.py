@@ -1,0 +1,54 @@
+"""What all tests share: quiet numerics, a private ROS domain, seeded numbers, visible skips for missing hardware."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")  # tests are small; more threads only wait for each other
+os.environ.setdefault("ROS_DOMAIN_ID", str(100 + os.getpid() % 100))  # neither the robot's domain (0) nor another run's
+os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+
+settings.register_profile("beyondmimic", deadline=None, derandomize=True)  # same examples on each run, no wall clock
+settings.load_profile("beyondmimic")
+
+
+def _missing_modules(*names: str) -> str:
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    return f"not installed: {', '.join(missing)}" if missing else ""
+
+
+def _missing_gpu() -> str:
+    if reason := _missing_modules("torch"):
+        return reason
+    import torch
+
+    return "" if torch.cuda.is_available() else "no CUDA device"
+
+
+REQUIREMENTS = {
+    "ros": lambda: _missing_modules("rclpy", "beyondmimic_msgs"),
+    "gpu": _missing_gpu,
+    "tensorrt": lambda: _missing_modules("tensorrt"),
+}
+"""Marker -> why its tests cannot run here; an empty string if they can."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    used = {name for name in REQUIREMENTS if any(item.get_closest_marker(name) for item in items)}
+    reasons = {name: REQUIREMENTS[name]() for name in used}
+    for item in items:
+        for name, reason in reasons.items():
+            if reason and item.get_closest_marker(name):
+                item.add_marker(pytest.mark.skip(reason=f"{name}: {reason}"))
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers that are the same on each run."""
+    return np.random.default_rng(0)
