@@ -11,7 +11,7 @@ from .config import LevelConfig
 def draw_levels(
     batch: int, length: int, num_levels: int, config: LevelConfig, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Noise levels of one modality, uniform over 0 .. K-1 per token, in three joint distributions.
+    """Noise levels of one modality, in three joint distributions; over all tokens each of 0 .. K-1 is equally frequent.
 
     A window's tokens share one level, or follow a ramp that never falls along the horizon (as rolling inference needs), or
     are independent (Diffuse-CLoC section 4.2).
