@@ -92,7 +92,8 @@ class JoyMapping:
         turbo = config.turbo_button >= 0 and bool(buttons[config.turbo_button])
         forward, left, turn = ((1.0 if turbo else config.slow) * self._live(s) for s in sticks)
         limits = self._limits
-        return forward * (limits.forward if forward > 0.0 else limits.backward), left * limits.lateral, turn * limits.yaw_rate
+        ahead = limits.forward if forward > 0.0 else limits.backward
+        return forward * ahead, left * limits.lateral, turn * limits.yaw_rate
 
     def _live(self, stick: float) -> float:
         """Stick position outside the dead zone, stretched to -1 .. 1."""

@@ -1,0 +1,57 @@
+"""The one entry: ``ros2 launch beyondmimic_diffusion bringup.launch.py sim:=mujoco``.
+
+Arguments, nodes and parameters come from ``beyondmimic_diffusion.graph``, as for ``python -m beyondmimic_diffusion.bringup``.
+"""
+
+import os
+
+from beyondmimic_diffusion.bringup import DEFAULT_DOMAIN
+from beyondmimic_diffusion.core.parameters import describe
+from beyondmimic_diffusion.graph import PACKAGE, BringupArguments, make_graph, parse_arguments
+from launch_ros.actions import Node
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable, Shutdown
+from launch.substitutions import LaunchConfiguration
+
+# Fast DDS reaches a robot on the network in domain 0; ours is another, and stays on this machine unless told otherwise.
+ENVIRONMENT = {
+    "ROS_DOMAIN_ID": str(DEFAULT_DOMAIN),
+    "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+
+def start_nodes(context: LaunchContext) -> list[Node]:
+    """Check the arguments together, then make the nodes; what cannot work fails here, with the fix in the text."""
+    names = [spec.name for spec in describe(BringupArguments)]
+    arguments = parse_arguments([f"{name}:={LaunchConfiguration(name).perform(context)}" for name in names])
+    return [
+        Node(
+            package=PACKAGE,
+            executable=spec.name,
+            name=spec.name,
+            namespace=arguments.namespace,
+            parameters=[*spec.parameter_files, spec.parameters],
+            remappings=list(spec.remaps),
+            ros_arguments=["--log-level", arguments.log_level],
+            output="screen",
+            on_exit=Shutdown(reason=f"{spec.name} has ended"),
+        )
+        for spec in make_graph(arguments)
+    ]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Declare what ``graph.BringupArguments`` lists."""
+    declared = [
+        DeclareLaunchArgument(spec.name, default_value=_text(spec.default), description=spec.doc)
+        for spec in describe(BringupArguments)
+    ]
+    environment = [SetEnvironmentVariable(name, os.environ.get(name, value)) for name, value in ENVIRONMENT.items()]
+    return LaunchDescription([*declared, *environment, OpaqueFunction(function=start_nodes)])
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,195 @@
+"""Starts the table of nodes as processes where ``ros2 launch`` is not installed; same arguments.
+
+    python -m beyondmimic_diffusion.bringup sim:=mujoco policy:=policies/walk
+
+Ctrl-C ends all of them. If one ends by itself, the others are ended too, and so is this program, with its exit code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from .core.errors import BeyondMimicError
+from .graph import BringupArguments, NodeSpec, make_graph, parse_arguments
+
+DEFAULT_DOMAIN = 42
+"""Not 0: that is where a Unitree robot on the network would listen."""
+_PATIENCE = (4.0, 2.0)
+"""How long a process may take to end after SIGINT, and then after SIGTERM, before it is killed [s]."""
+_POLL = 0.05
+"""[s]."""
+_SHARED_MEMORY = Path("/dev/shm")
+
+
+@dataclass
+class _Running:
+    spec: NodeSpec
+    process: subprocess.Popen[str]
+
+
+class Bringup:
+    """The processes of one run. Use it as a context manager: leaving it ends them."""
+
+    def __init__(
+        self,
+        arguments: BringupArguments,
+        environment: Mapping[str, str] | None = None,
+        say: Callable[[str], None] | None = None,
+    ):
+        """
+        Args:
+            arguments: What to start.
+            environment: For the processes; the default is :func:`ros_environment`.
+            say: Gets every line that a node writes, prefixed with its name; None: to this program's stderr.
+
+        Raises:
+            ConfigError: The arguments cannot work together.
+        """
+        self._arguments = arguments
+        self._specs = make_graph(arguments)
+        self._environment = dict(ros_environment() if environment is None else environment)
+        self._say = say or _to_stderr
+        self._running: list[_Running] = []
+        self._readers: list[threading.Thread] = []
+        self._shared_before = _shared_files()
+
+    def __enter__(self) -> Bringup:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """Process id by node name."""
+        return {r.spec.name: r.process.pid for r in self._running}
+
+    @property
+    def managed(self) -> tuple[str, ...]:
+        """Names of the nodes with a life cycle."""
+        return tuple(spec.name for spec in self._specs if spec.managed)
+
+    def start(self) -> None:
+        """Start every node; each gets a process group of its own, so that Ctrl-C reaches only this program."""
+        for spec in self._specs:
+            command = [sys.executable, "-m", spec.module]
+            command += spec.ros_arguments(self._arguments.namespace, self._arguments.log_level)
+            process = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                bufsize=1,
+                env=self._environment,
+                start_new_session=True,
+            )
+            self._running.append(_Running(spec, process))
+            reader = threading.Thread(target=self._copy, args=(spec.name, process.stdout), daemon=True)
+            reader.start()
+            self._readers.append(reader)
+
+    def failed(self) -> tuple[str, int] | None:
+        """Name and exit code of the first node that has ended, None while all run."""
+        for running in self._running:
+            code = running.process.poll()
+            if code is not None:
+                return running.spec.name, code
+        return None
+
+    def wait(self, stop: threading.Event) -> int:
+        """Until ``stop`` is set (0) or a node ends (its exit code, 1 if it was 0)."""
+        while not stop.wait(_POLL):
+            ended = self.failed()
+            if ended is not None:
+                name, code = ended
+                self._say(f"[bringup] {name} has ended with exit code {code}; ending the others")
+                return code if code > 0 else 1
+        return 0
+
+    def stop(self) -> None:
+        """End all processes, then remove the shared memory that killed ones have left."""
+        for number, patience in zip((signal.SIGINT, signal.SIGTERM), _PATIENCE, strict=True):
+            self._signal(number)
+            until = time.monotonic() + patience
+            while time.monotonic() < until and any(r.process.poll() is None for r in self._running):
+                time.sleep(_POLL)
+        self._signal(signal.SIGKILL)
+        for running in self._running:
+            running.process.wait()
+        for reader in self._readers:
+            reader.join(1.0)
+        _remove_shared_files(self._shared_before)
+
+    def _signal(self, number: int) -> None:
+        for running in self._running:
+            if running.process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(running.process.pid, number)
+
+    def _copy(self, name: str, stream: IO[str]) -> None:
+        for line in stream:
+            self._say(f"[{name}] {line.rstrip()}")
+
+
+def ros_environment() -> dict[str, str]:
+    """This program's environment, with a domain that is not 0 and discovery that stays on this machine, unless set."""
+    environment = dict(os.environ)
+    environment.setdefault("ROS_DOMAIN_ID", str(DEFAULT_DOMAIN))
+    environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    environment.setdefault("PYTHONUNBUFFERED", "1")
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        environment.setdefault(name, "1")
+    return environment
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Entry point."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        with Bringup(parse_arguments(sys.argv[1:] if words is None else words)) as bringup:
+            code = bringup.wait(stop)
+    except BeyondMimicError as error:
+        _to_stderr(str(error))
+        code = 2
+    sys.exit(code)
+
+
+def _to_stderr(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def _shared_files() -> set[str]:
+    """Shared memory segments of Fast DDS on this machine."""
+    return {path.name for path in _SHARED_MEMORY.glob("*fastrtps*")} if _SHARED_MEMORY.is_dir() else set()
+
+
+def _remove_shared_files(before: set[str]) -> None:
+    """Remove segments that appeared during the run and that no living process has mapped."""
+    left = _shared_files() - before
+    if not left:
+        return
+    used: set[str] = set()
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        with contextlib.suppress(OSError):
+            used |= {name for name in left if name in maps.read_text(errors="replace")}
+    for name in left - used:
+        with contextlib.suppress(OSError):
+            (_SHARED_MEMORY / name).unlink()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""The planner's own thread: newest states in, plans out, while older plans are being played. No ROS in here."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from .errors import BeyondMimicError
+from .estimation.grid import StampGrid
+from .execution.latency import LatencyWindow
+from .execution.watchdog import finite_state
+from .guidance.goals import Goal, JoystickGoal
+from .planner import GuidedPlanner
+from .types import Array, Plan, RobotState
+
+_LEAP = 0.5
+"""A gap between two states beyond this starts a new history [s]."""
+_SILENCE = 0.5
+"""Without a state for this long (steady clock) the planner is degraded [s]."""
+
+
+class Condition(Enum):
+    """How the planner is: (state, code) in ``PlannerStatus.msg``'s names, and the sentence for the operator."""
+
+    RUNNING = ("RUNNING", "OK", "plans arrive in time")
+    WARMUP = ("WARMUP", "HISTORY_SHORT", "the history does not yet span the policy's past steps")
+    NO_STATE = ("DEGRADED", "NO_STATE", "no robot state arrives")
+    LATE = ("DEGRADED", "LATE", "plans arrive after they are due")
+    BAD_STATE = ("DEGRADED", "BAD_STATE", "robot states were dropped: NaN, or time stood still")
+    GOAL_EXPIRED = ("RUNNING", "GOAL_EXPIRED", "the last goal has expired; standing")
+    BAD_GOAL = ("DEGRADED", "BAD_GOAL", "a goal was refused; serving the one before")
+    BAD_PLAN = ("FAULT", "BAD_PLAN", "the network gave a plan with NaN; it was not published")
+    BACKEND_ERROR = ("FAULT", "BACKEND_ERROR", "planning failed")
+
+
+@dataclass
+class WorkerStatistics:
+    """Counts since activation, and the windows behind the percentiles."""
+
+    plans: int = 0
+    late_plans: int = 0
+    dropped_states: int = 0
+
+    def __post_init__(self) -> None:
+        self.state_age = LatencyWindow()
+        self.compute = LatencyWindow()
+        self.slack = LatencyWindow()
+        self._sent: deque[float] = deque(maxlen=100)
+
+    def sent(self) -> None:
+        """Count a plan that went out now."""
+        self.plans += 1
+        self._sent.append(time.monotonic())
+
+    def rate(self) -> float:
+        """Plans per second over the newest hundred [Hz]; 0 before two were sent."""
+        sent = tuple(self._sent)
+        return (len(sent) - 1) / (sent[-1] - sent[0]) if len(sent) > 1 else 0.0
+
+
+class PlanWorker:
+    """Owns a :class:`GuidedPlanner`; nothing else touches it while the thread runs."""
+
+    def __init__(
+        self,
+        planner: GuidedPlanner,
+        publish: Callable[[Plan], None],
+        now: Callable[[], float],
+        stand_when_expired: bool = True,
+        injected_delay: float = 0.0,
+    ):
+        """
+        Args:
+            planner: Freshly made.
+            publish: Called in the worker's thread with each plan.
+            now: The robot's clock [s].
+            stand_when_expired: Goals that have expired become the wish to stand; False: unguided.
+            injected_delay: Publish so much later than possible [s]; for tests of late planners.
+        """
+        self._planner = planner
+        self._publish = publish
+        self._now = now
+        self._stand_when_expired = stand_when_expired
+        self._delay = injected_delay
+        self._period = planner.manifest.step_dt
+        self._grid = StampGrid(self._period)
+        self._goals: tuple[tuple[Goal, ...], int] = ((), 0)
+        self._inbox: list[RobotState | tuple[float, Array]] = []
+        self._wake = threading.Condition()
+        self._running = False
+        self._reset_wanted = False
+        self._first_stamp: float | None = None
+        self._heard = time.monotonic()
+        self._trouble: Condition | None = None
+        self.detail = ""
+        """What went wrong, in words."""
+        self.statistics = WorkerStatistics()
+        self._thread = threading.Thread(target=self._run, name="planner", daemon=True)
+
+    def start(self) -> None:
+        """Begin to plan."""
+        self._running = True
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread after the plan it is at."""
+        with self._wake:
+            self._running = False
+            self._wake.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def reset(self) -> None:
+        """Forget history and plans before the next state."""
+        self._reset_wanted = True
+
+    def put_state(self, state: RobotState) -> None:
+        """A new state; wakes the thread."""
+        self._heard = time.monotonic()
+        if not finite_state(state):
+            self.statistics.dropped_states += 1
+            self._trouble = Condition.BAD_STATE
+            return
+        with self._wake:
+            self._inbox.append(state)
+            self._wake.notify()
+
+    def put_executed(self, stamp: float, joint_target: Array) -> None:
+        """A target that is in force from ``stamp`` on, shape (J,)."""
+        with self._wake:
+            self._inbox.append((stamp, joint_target))
+
+    def put_goals(self, goals: tuple[Goal, ...], seq: int) -> None:
+        """What to do from the next plan on."""
+        self._goals = (goals, seq)
+        if self._trouble is Condition.BAD_GOAL:
+            self._trouble = None
+
+    def refuse_goal(self, text: str) -> None:
+        """A goal came that cannot be served; the one before stays."""
+        self._trouble, self.detail = Condition.BAD_GOAL, text
+
+    @property
+    def condition(self) -> Condition:
+        """How the planner is now, the worst first."""
+        if self._trouble in (Condition.BACKEND_ERROR, Condition.BAD_PLAN):
+            return self._trouble
+        if time.monotonic() - self._heard > _SILENCE:
+            return Condition.NO_STATE
+        newest, m = self._planner.track.newest_stamp, self._planner.manifest
+        if newest is None or self._first_stamp is None or newest - self._first_stamp < m.history_len * m.step_dt:
+            return Condition.WARMUP
+        if self.statistics.slack.percentile(1.0) < 0.0:
+            return Condition.LATE
+        if self._trouble is not None:
+            return self._trouble
+        goals, _ = self._goals
+        expired = any(goal.expired(newest) for goal in goals)
+        return Condition.GOAL_EXPIRED if expired else Condition.RUNNING
+
+    # ------------------------------------------------------------ worker thread
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: bool(self._inbox) or not self._running)
+                if not self._running:
+                    return
+                inbox, self._inbox = self._inbox, []
+            try:
+                if self._take(inbox):
+                    self._plan()
+            except (BeyondMimicError, ValueError, RuntimeError) as error:
+                self._trouble, self.detail = Condition.BACKEND_ERROR, f"{type(error).__name__}: {error}"
+
+    def _take(self, inbox: list[RobotState | tuple[float, Array]]) -> bool:
+        """Bring the histories up to date; True if a plan is due."""
+        due = False
+        for item in inbox:
+            if isinstance(item, tuple):
+                self._planner.observe_executed(*item)
+                continue
+            newest = self._planner.track.newest_stamp
+            if self._reset_wanted or (newest is not None and not 0.0 <= item.stamp - newest <= _LEAP):
+                self._reset_wanted = False
+                self._planner.reset()
+                self._grid.reset()
+                self._first_stamp = None
+            if not self._planner.observe(item):
+                self.statistics.dropped_states += 1
+                continue
+            if self._first_stamp is None:
+                self._first_stamp = item.stamp
+            due = self._grid.take(item.stamp) or due
+        return due
+
+    def _plan(self) -> None:
+        stamp = self._planner.track.newest_stamp
+        assert stamp is not None
+        self.statistics.state_age.add(self._now() - stamp)
+        goals, seq = self._goals
+        alive = tuple(goal for goal in goals if not goal.expired(stamp))
+        if len(alive) < len(goals) and not alive and self._stand_when_expired:
+            alive = (JoystickGoal(),)
+        start = time.perf_counter()
+        plan = self._planner.plan(alive, seq)
+        self.statistics.compute.add(time.perf_counter() - start)
+        if not np.isfinite(plan.joint_targets).all():
+            self._trouble, self.detail = Condition.BAD_PLAN, f"plan {plan.plan_id}"
+            return
+        if self._trouble in (Condition.BACKEND_ERROR, Condition.BAD_PLAN, Condition.BAD_STATE):
+            self._trouble = None
+        if self._delay > 0.0:
+            timer = threading.Timer(self._delay, self._send, (plan,))
+            timer.daemon = True
+            timer.start()
+        else:
+            self._send(plan)
+
+    def _send(self, plan: Plan) -> None:
+        self._publish(plan)
+        statistics = self.statistics
+        slack = plan.stamp + plan.first_step * plan.step_dt - self._now()
+        statistics.slack.add(slack)
+        statistics.late_plans += slack < 0.0
+        statistics.sent()

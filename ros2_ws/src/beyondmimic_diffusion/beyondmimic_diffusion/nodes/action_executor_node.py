@@ -1,0 +1,300 @@
+"""Plays plans on the motors at a fixed rate. All decisions are in ``core.execution``.
+
+A plain node in a process of its own, not a managed one: arming and disarming are its life cycle, and nothing but its
+own modes may stop its ticks. The ticks have a thread of their own on the steady clock; ROS callbacks only leave the
+newest plan, samples and requests in slots.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import math
+import os
+import queue
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from beyondmimic_msgs.msg import ActionPlan, ExecutorState
+from beyondmimic_msgs.msg import JointCommand as JointCommandMsg
+from rclpy.node import Node
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+
+from ..core.engine.manifest import PolicyManifest
+from ..core.errors import BeyondMimicError, ConfigError
+from ..core.execution import (
+    ActionExecutor,
+    ExecutorConfig,
+    ExecutorMode,
+    ExecutorReport,
+    LatencyWindow,
+    PlanVerdict,
+)
+from ..core.execution.due_times import DueTimes
+from ..core.execution.measured import measured_state
+from ..core.execution.robot_limits import g1_limits
+from ..core.parameters import param
+from ..core.robot import g1
+from ..core.types import JointCommand, Plan, RobotState
+from ..robot_io import TopicRobot
+from ..robot_io.topic_robot import COMMAND_TYPES
+from ..ros import qos
+from ..ros.clock import LoopClock
+from ..ros.conversions import (
+    JointCommandWriter,
+    JointMap,
+    TickStatistics,
+    executor_state_to_msg,
+    plan_from_msg,
+    time_to_msg,
+)
+from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
+from ..ros.lifecycle import run
+from ..ros.parameters import NodeParameters
+
+_STATE_PERIOD = 0.1
+"""``executor/state`` is repeated this often [s]."""
+_SERVICE_TIMEOUT = 1.0
+"""A request that no tick answers within this has failed [s]."""
+_STOPPED = (ExecutorMode.DAMPING, ExecutorMode.E_STOP, ExecutorMode.FAULT)
+_SWITCH_INTERVAL = 0.0005
+"""How long another Python thread may keep the tick waiting [s]."""
+
+
+@dataclass(frozen=True)
+class ActionExecutorParameters(ExecutorConfig):
+    """The executor's table, and what only the node needs."""
+
+    policy: str = param(
+        "", doc="Folder of the policy; gains and stand pose are read from its manifest.", read_only=True
+    )
+    command_type: str = param(
+        "gains",
+        choices=COMMAND_TYPES,
+        doc="motor_command with gains (MuJoCo node), or joint_command as JointState (Isaac Sim).",
+        read_only=True,
+    )
+    realtime_priority: int = param(
+        20, lo=0, hi=90, doc="SCHED_FIFO priority of the tick where permitted; 0: none.", read_only=True
+    )
+
+
+class ActionExecutorNode(Node):
+    """Slots, the tick thread and the reports."""
+
+    def __init__(self, **node_arguments):
+        super().__init__("action_executor", **node_arguments)
+        self.parameters = NodeParameters(self, ActionExecutorParameters)
+        config = self.parameters.config
+        manifest = self._load(config.policy)
+        self._executor = ActionExecutor(config, g1_limits(), *_gains(manifest))
+        self._robot = TopicRobot(self, g1.JOINT_NAMES, config.command_type)
+        self._joints = JointMap(g1.JOINT_NAMES)
+        self._applied = JointCommandWriter(g1.JOINT_NAMES)
+        self._due_times = DueTimes(manifest.setpoint_dt)
+        self._loop_clock = LoopClock(self)
+        self._plans: deque[Plan] = deque(maxlen=8)
+        self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._observed: dict[int, float] = {}  # plan id -> observation stamp, of the newest plans
+        self._state: RobotState | None = None
+        self._lateness = LatencyWindow()
+        self._ticks = self._missed = self._refused = 0
+        self._worst_late = 0.0
+        self._reported: tuple[ExecutorMode | None, object, float] = (None, None, 0.0)
+        self._failure = ""
+        self._make_topics()
+        self.heartbeat = Heartbeat(self)
+        self.diagnostics = Diagnostics(self)
+        self.diagnostics.add("tick", self._diagnose)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tick", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop ticking and wait for the thread."""
+        self._stop.set()
+        self._thread.join()
+
+    def _load(self, policy: str) -> PolicyManifest:
+        if not policy:
+            raise ConfigError("action_executor: parameter 'policy' is empty; give the folder of a policy")
+        manifest = PolicyManifest.load(policy)
+        manifest.check_robot(g1.JOINT_NAMES, g1.ROBOT_NAME)
+        return manifest
+
+    def _make_topics(self) -> None:
+        self._applied_pub = self.create_publisher(JointCommandMsg, "applied_joint_commands", qos.DECIMATED)
+        self._state_pub = self.create_publisher(ExecutorState, "executor/state", qos.LATCHED)
+        self._e_stop_pub = self.create_publisher(Bool, "e_stop", qos.LATCHED)
+        self.create_subscription(ActionPlan, "plan", self._on_plan, qos.PLAN_INPUT)
+        for name, action in (
+            ("executor/arm", self._arm),
+            ("executor/disarm", self._executor.disarm),
+            ("e_stop_trigger", self._trigger_e_stop),
+            ("e_stop_reset", lambda: self._executor.reset_e_stop(self._loop_clock.now(), self._state)),
+        ):
+            self.create_service(Trigger, name, lambda request, response, action=action: self._ask(action, response))
+
+    # ------------------------------------------------------------ ROS callbacks
+
+    def _on_plan(self, msg: ActionPlan) -> None:
+        try:
+            self._plans.append(plan_from_msg(msg, self._joints))
+        except BeyondMimicError as error:
+            self._refused += 1
+            self.get_logger().warning(f"plan refused: {error}", throttle_duration_sec=1.0)
+
+    def _ask(self, action: Callable[[], tuple[bool, str]], response: Trigger.Response) -> Trigger.Response:
+        """Let the next tick do it, and wait for its answer."""
+        answer: list[tuple[bool, str]] = []
+        done = threading.Event()
+
+        def request() -> None:
+            answer.append(action())
+            done.set()
+
+        self._requests.put(request)
+        if done.wait(_SERVICE_TIMEOUT):
+            response.success, response.message = answer[0]
+        else:
+            response.success = False
+            response.message = f"the executor does not tick: {self._failure or 'no tick for 1 s'}"
+        return response
+
+    # ------------------------------------------------------------ tick thread
+
+    def _run(self) -> None:
+        _raise_priority(self.parameters.config.realtime_priority)
+        sys.setswitchinterval(_SWITCH_INTERVAL)
+        period = 1.0 / self.parameters.config.control_rate_hz
+        due = time.monotonic()
+        while not self._stop.is_set():
+            due += period
+            ahead = due - time.monotonic()
+            if ahead > 0.0:
+                time.sleep(ahead)
+            late = time.monotonic() - due
+            skipped = max(0, int(late / period))
+            due += skipped * period
+            self._missed += skipped
+            self._lateness.add(late)
+            self._worst_late = max(self._worst_late, late)
+            try:
+                self._tick()
+            except Exception as error:  # a bug must not silently end the stream of commands: damp, and say so
+                self._damp_after(error)
+
+    def _tick(self) -> None:
+        while not self._requests.empty():
+            self._requests.get()()
+        now, steady = self._loop_clock.now(), time.monotonic()
+        while self._plans:
+            plan = self._plans.popleft()
+            verdict = self._executor.accept(plan, now)
+            if verdict is PlanVerdict.ACCEPTED:
+                self._observed = {**dict(list(self._observed.items())[-8:]), plan.plan_id: plan.observation_stamp}
+            else:
+                self._refused += 1
+                self.get_logger().warning(f"plan refused: {verdict.value}", throttle_duration_sec=1.0)
+        samples = self._robot.read()
+        if samples is not None and (self._state is None or samples[1].stamp != self._state.stamp):
+            self._state = measured_state(*samples)
+        command, report = self._executor.tick(now, steady, self._state)
+        self._robot.write(command)
+        self._ticks += 1
+        self.heartbeat.beat()
+        self._report(now, steady, command, report)
+
+    def _report(self, now: float, steady: float, command: JointCommand, report: ExecutorReport) -> None:
+        playing = report.mode in (ExecutorMode.TRACKING, ExecutorMode.COASTING)
+        due = self._due_times.advance(now, report.plan_age if playing else float("inf"))
+        if due is not None:
+            message = self._applied.write(command)
+            message.header.stamp = time_to_msg(due)
+            self._applied_pub.publish(message)
+        mode, reason, at = self._reported
+        if report.mode is mode and report.reason is reason and steady - at < _STATE_PERIOD:
+            return
+        late = self._lateness.percentile(99.0)
+        ticks = TickStatistics(self._ticks, self._missed, late, self._worst_late, self._refused)
+        plan_age = now - self._observed.get(report.plan_id, math.nan)
+        self._state_pub.publish(executor_state_to_msg(report, now, plan_age, ticks))
+        self._reported = (report.mode, report.reason, steady)
+        if report.mode is not mode:
+            self._announce(mode, report)
+
+    def _announce(self, before: ExecutorMode | None, report: ExecutorReport) -> None:
+        stopped = report.mode is ExecutorMode.E_STOP
+        if before is None or stopped or before is ExecutorMode.E_STOP:
+            self._e_stop_pub.publish(Bool(data=stopped))
+        text = f"{report.mode.name}: {report.message}"
+        if report.mode in _STOPPED:
+            self.get_logger().error(text)
+        else:
+            self.get_logger().info(text)
+
+    def _arm(self) -> tuple[bool, str]:
+        ok, text = self._executor.arm(self._loop_clock.now(), self._state)
+        if ok:
+            self._ticks = self._missed = self._refused = 0
+            self._worst_late = 0.0
+            self._lateness.reset()
+            gc.collect()
+            gc.freeze()
+            gc.disable()
+        return ok, text
+
+    def _trigger_e_stop(self) -> tuple[bool, str]:
+        self._executor.e_stop()
+        return self._executor.mode is ExecutorMode.E_STOP, self._executor.reason.sentence
+
+    def _damp_after(self, error: Exception) -> None:
+        self._failure = f"{type(error).__name__}: {error}"
+        self.get_logger().error(f"internal error in the tick, damping: {self._failure}", throttle_duration_sec=1.0)
+        with contextlib.suppress(Exception):
+            self._executor.e_stop()
+            self._robot.write(self._executor.tick(self._loop_clock.now(), time.monotonic(), self._state)[0])
+
+    def _diagnose(self) -> Diagnosis:
+        late = self._lateness.summary()
+        values = {
+            "ticks": self._ticks,
+            "missed": self._missed,
+            "late_p99_ms": 1e3 * late.p99,
+            "late_max_ms": 1e3 * self._worst_late,
+            "refused_plans": self._refused,
+            "refused_samples": self._robot.refused,
+            "mode": self._executor.mode.name,
+        }
+        if self._failure:
+            return Diagnosis(Level.ERROR, self._failure, values)
+        if self._executor.mode in _STOPPED:
+            return Diagnosis(Level.ERROR, self._executor.reason.sentence, values)
+        level = Level.WARN if self._missed > 0.005 * max(self._ticks, 1) else Level.OK
+        return Diagnosis(level, self._executor.reason.sentence, values)
+
+
+def _gains(manifest: PolicyManifest) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """kp, kd and stand pose, each (J,)."""
+    return np.array(manifest.kp), np.array(manifest.kd), np.array(manifest.default_joint_pos)
+
+
+def _raise_priority(priority: int) -> None:
+    if priority > 0:
+        with contextlib.suppress(PermissionError, OSError):  # best effort: works as root or with an rtprio limit
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+
+
+def main() -> None:
+    """Entry point."""
+    run(ActionExecutorNode, close=lambda node: node.close())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""Asks the policy for plans, in a thread of its own, while the executor plays the ones before."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from beyondmimic_msgs.msg import ActionPlan, GuidanceGoal, GuidanceStats, PlannerStatus
+from beyondmimic_msgs.msg import JointCommand as JointCommandMsg
+from beyondmimic_msgs.msg import RobotState as RobotStateMsg
+from nav_msgs.msg import Path
+from rclpy.clock import Clock, ClockType
+from std_srvs.srv import Trigger
+
+from ..core.batch_planner import PlannerConfig
+from ..core.engine.factory import BACKENDS, LoadedPolicy, load_policy
+from ..core.errors import BeyondMimicError, ConfigError
+from ..core.guidance.goals import JoystickGoal
+from ..core.parameters import param, validate
+from ..core.plan_worker import PlanWorker
+from ..core.planner import GuidedPlanner
+from ..core.robot import g1
+from ..core.steering import SteeringConfig
+from ..core.types import Plan, RobotState
+from ..ros import qos
+from ..ros.clock import LoopClock
+from ..ros.conversions import (
+    JointMap,
+    goals_from_msg,
+    joint_command_from_msg,
+    path_to_msg,
+    plan_to_msg,
+    planner_status_to_msg,
+    robot_state_from_msg,
+    stats_to_msg,
+)
+from ..ros.diagnostics import Diagnosis, Level
+from ..ros.lifecycle import ManagedNode, run
+
+_STATUS_PERIOD = 0.1
+"""``planner/status`` [s]."""
+_PATH_EVERY = 4
+"""Every so many plans ``planned_path`` is drawn."""
+_STANDING_HEIGHT = 0.76
+"""Pelvis height of the state that the planner warms up on [m]; any plausible one will do."""
+
+
+@dataclass(frozen=True)
+class DiffusionPlannerConfig:
+    """What an operator may choose about planning."""
+
+    autostart: bool = param(True, doc="Configure and activate without being asked.", read_only=True)
+    policy: str = param("", doc="Folder of the policy: manifest.json, model.onnx, golden.npz.", read_only=True)
+    backend: str = param("auto", choices=BACKENDS, doc="What runs the network.", read_only=True)
+    step_dt: float = param(
+        0.04, unit="s", lo=0.005, hi=0.2, doc="Time between two plans; must be the policy's step.", read_only=True
+    )
+    when_expired: str = param(
+        "stand", choices=("stand", "unguided"), doc="What to do when the goal has expired.", read_only=True
+    )
+    injected_delay: float = param(
+        0.0, unit="s", lo=0.0, hi=1.0, doc="Publish plans so much later; for tests of a late planner.", read_only=True
+    )
+    odom_frame: str = param("odom", doc="Frame of the predicted poses.", read_only=True)
+    planner: PlannerConfig = field(default_factory=PlannerConfig)
+    steering: SteeringConfig = field(default_factory=SteeringConfig)
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
+    """Feeds a :class:`PlanWorker` and publishes what it makes."""
+
+    def __init__(self, **node_arguments):
+        super().__init__("diffusion_planner", DiffusionPlannerConfig, **node_arguments)
+
+    def configure(self) -> None:
+        """Load and prove the policy, warm it up, make the topics."""
+        config = self.parameters.config
+        if not config.policy:
+            raise ConfigError("diffusion_planner: parameter 'policy' is empty; give the folder of a policy")
+        self._policy = load_policy(config.policy, config.backend)
+        manifest = self._policy.manifest
+        manifest.check_robot(g1.JOINT_NAMES, g1.ROBOT_NAME)
+        manifest.check_rate(config.step_dt)
+        _warm_up(self._policy, config)
+        self._joints = JointMap(g1.JOINT_NAMES)
+        self._loop_clock = LoopClock(self)
+        self._worker: PlanWorker | None = None
+        self._session = 0
+        span = manifest.setpoint_dt * manifest.setpoints_per_step * manifest.action_horizon
+        self._plan_pub = self.create_publisher(ActionPlan, "plan", qos.plan(span))
+        self._path_pub = self.create_publisher(Path, "planned_path", qos.ORDER)
+        self._stats_pub = self.create_publisher(GuidanceStats, "guidance/stats", qos.STREAM)
+        self._status_pub = self.create_publisher(PlannerStatus, "planner/status", qos.STREAM)
+        self._inputs = (
+            self.create_subscription(RobotStateMsg, "robot_state", self._on_state, qos.NEWEST),
+            self.create_subscription(JointCommandMsg, "applied_joint_commands", self._on_applied, qos.DECIMATED),
+            self.create_subscription(GuidanceGoal, "guidance/active", self._on_goal, qos.LATCHED),
+        )
+        self._reset = self.create_service(Trigger, "planner/reset", self._on_reset)
+        self._timer = self.create_timer(_STATUS_PERIOD, self._on_status, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.diagnostics.add("plans", self._diagnose)
+        self.get_logger().info(f"policy '{manifest.name}' on {self._policy.backend_name}, {config.planner.mode}")
+
+    def activate(self) -> None:
+        """Start the thread with a new session."""
+        config = self.parameters.config
+        self._session = random.getrandbits(32)
+        planner = GuidedPlanner(self._policy, config.planner, config.steering, self._session)
+        self._worker = PlanWorker(
+            planner, self._publish, self._loop_clock.now, config.when_expired == "stand", config.injected_delay
+        )
+        self._worker.put_goals((JoystickGoal(),), 0)
+        self._worker.start()
+
+    def deactivate(self) -> None:
+        """Stop the thread; the executor coasts, then damps."""
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+
+    def cleanup(self) -> None:
+        """Remove topics."""
+        self.destroy_timer(self._timer)
+        self.destroy_service(self._reset)
+        for subscription in self._inputs:
+            self.destroy_subscription(subscription)
+        for publisher in (self._plan_pub, self._path_pub, self._stats_pub, self._status_pub):
+            self.destroy_publisher(publisher)
+
+    def _on_state(self, msg: RobotStateMsg) -> None:
+        if self._worker is None:
+            return
+        try:
+            self._worker.put_state(robot_state_from_msg(msg, self._joints))
+        except BeyondMimicError as error:
+            self.get_logger().warning(f"robot_state refused: {error}", throttle_duration_sec=1.0)
+
+    def _on_applied(self, msg: JointCommandMsg) -> None:
+        if self._worker is None:
+            return
+        try:
+            command = joint_command_from_msg(msg, self._joints)
+        except BeyondMimicError as error:
+            self.get_logger().warning(f"applied_joint_commands refused: {error}", throttle_duration_sec=1.0)
+            return
+        self._worker.put_executed(command.stamp, command.position)
+
+    def _on_goal(self, msg: GuidanceGoal) -> None:
+        if self._worker is None:
+            return
+        try:
+            self._worker.put_goals(goals_from_msg(msg), msg.seq)
+        except BeyondMimicError as error:
+            self._worker.refuse_goal(str(error))
+            self.get_logger().warning(f"guidance goal {msg.seq} refused: {error}", throttle_duration_sec=1.0)
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success = self._worker is not None
+        response.message = "history and plans forgotten" if response.success else "the planner is not active"
+        if self._worker is not None:
+            self._worker.reset()
+        return response
+
+    def _publish(self, plan: Plan) -> None:
+        """In the worker's thread."""
+        frame = self.parameters.config.odom_frame
+        self._plan_pub.publish(plan_to_msg(plan, g1.JOINT_NAMES, frame))
+        self.heartbeat.beat()
+        if plan.cost_stats:
+            self._stats_pub.publish(stats_to_msg(plan, frame))
+        if plan.plan_id % _PATH_EVERY == 0:
+            self._path_pub.publish(path_to_msg(plan, frame))
+
+    def _on_status(self) -> None:
+        status = planner_status_to_msg(self._worker)
+        planner, manifest = self.parameters.config.planner, self._policy.manifest
+        status.header.stamp = self.get_clock().now().to_msg()
+        status.session_id, status.seed = self._session, planner.seed
+        status.denoise_steps_used = planner.passes or manifest.sampling.passes
+        status.engine_name, status.engine_sha256 = manifest.name, manifest.onnx_sha256
+        status.backend = self._policy.backend_name
+        self._status_pub.publish(status)
+
+    def _diagnose(self) -> Diagnosis:
+        worker = self._worker
+        if worker is None:
+            return Diagnosis(Level.STALE, "not active")
+        compute, slack = worker.statistics.compute.summary(), worker.statistics.slack.summary()
+        values = {
+            "plans": worker.statistics.plans,
+            "late": worker.statistics.late_plans,
+            "compute_p50_ms": 1e3 * compute.p50,
+            "compute_p99_ms": 1e3 * compute.p99,
+            "slack_p01_ms": 1e3 * slack.p01,
+            "detail": worker.detail,
+        }
+        state, _, text = worker.condition.value
+        levels = {"RUNNING": Level.OK, "WARMUP": Level.OK, "DEGRADED": Level.WARN, "FAULT": Level.ERROR}
+        return Diagnosis(levels[state], text, values)
+
+
+def _warm_up(policy: LoadedPolicy, config: DiffusionPlannerConfig) -> None:
+    """Plan once and throw it away: the first call of everything is slow."""
+    planner = GuidedPlanner(policy, config.planner, config.steering)
+    zero3, pose = np.zeros(3), np.array(policy.manifest.default_joint_pos)
+    upright, height = np.array([1.0, 0.0, 0.0, 0.0]), np.array([0.0, 0.0, _STANDING_HEIGHT])
+    planner.observe(RobotState(time.monotonic(), height, upright, zero3, zero3, pose, np.zeros_like(pose)))
+    planner.observe_executed(0.0, pose)
+    planner.plan((JoystickGoal(),))
+
+
+def main() -> None:
+    """Entry point."""
+    run(DiffusionPlannerNode, close=lambda node: node.deactivate() if node.active else None)
+
+
+if __name__ == "__main__":
+    main()

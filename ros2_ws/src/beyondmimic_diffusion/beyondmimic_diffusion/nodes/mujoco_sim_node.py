@@ -1,0 +1,253 @@
+"""The simulated G1 as a robot on topics: sensors as Isaac Sim's bridge names them, ground truth apart, ``/clock``.
+
+The physics has a thread of its own, paced by the steady clock; ROS callbacks only leave requests and the newest
+command. As real motors do, the simulated ones keep following the last command until a new one comes.
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from beyondmimic_msgs.msg import ExecutorState
+from beyondmimic_msgs.msg import JointCommand as JointCommandMsg
+from geometry_msgs.msg import Vector3Stamped
+from nav_msgs.msg import Odometry
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Imu, JointState
+from std_msgs.msg import Float32
+from std_srvs.srv import SetBool, Trigger
+
+from ..core.errors import BeyondMimicError, ConfigError
+from ..core.parameters import param, validate
+from ..core.robot import g1
+from ..core.types import JointCommand
+from ..ros import qos
+from ..ros.conversions import (
+    ImuWriter,
+    JointMap,
+    JointStateWriter,
+    joint_command_from_msg,
+    odometry_to_msg,
+    time_to_msg,
+)
+from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
+from ..ros.lifecycle import run
+from ..ros.parameters import NodeParameters
+from ..sim.gantry import Gantry
+from ..sim.mujoco_g1 import MujocoG1, Physics
+from ..sim.pacer import Pacer
+from ..sim.window import open_window
+
+_LOW_FACTOR = 0.95
+"""Below this real-time factor no latency figure means anything."""
+_ANSWER_TIME = 2.0
+"""How long a service waits for the physics [s]."""
+
+
+@dataclass(frozen=True)
+class SimConfig:
+    """What an operator may choose about the simulation."""
+
+    clock_frequency: float = param(125.0, unit="Hz", lo=10.0, hi=500.0, doc="Rate of /clock.", read_only=True)
+    sensor_frequency: float = param(
+        250.0, unit="Hz", lo=50.0, hi=500.0, doc="Rate of joint_states and imu/data.", read_only=True
+    )
+    ground_truth_frequency: float = param(
+        50.0, unit="Hz", lo=1.0, hi=500.0, doc="Rate of ground_truth/odom.", read_only=True
+    )
+    real_time_factor: float = param(
+        1.0, lo=0.05, hi=20.0, doc="Simulated seconds per second; what is reached is on sim/real_time_factor."
+    )
+    hold: bool = param(
+        True,
+        doc="Hang the pelvis in a gantry until the executor plays plans.",
+        read_only=True,
+    )
+    release_time: float = param(0.3, unit="s", lo=0.01, hi=5.0, doc="Time in which the gantry lets go.", read_only=True)
+    friction: float = param(1.0, lo=0.05, hi=3.0, doc="Sliding friction between feet and floor.", read_only=True)
+    payload: float = param(0.0, unit="kg", lo=-5.0, hi=20.0, doc="Mass added at the torso.", read_only=True)
+    mass_scale: float = param(1.0, lo=0.5, hi=2.0, doc="Factor of all masses.", read_only=True)
+    viewer: bool = param(False, doc="Open MuJoCo's window (needs a display).", read_only=True)
+    frame_id: str = param("odom", doc="Frame of the ground truth.", read_only=True)
+    base_frame: str = param("pelvis", doc="Child frame of the ground truth.", read_only=True)
+    imu_frame: str = param("imu_in_pelvis", doc="Frame of imu/data.", read_only=True)
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+class MujocoSimNode(Node):
+    """Physics, pacing and the robot's topics."""
+
+    def __init__(self, **node_arguments):
+        super().__init__("mujoco_sim", **node_arguments)
+        self.parameters = NodeParameters(self, SimConfig)
+        config = self.parameters.config
+        self.sim = MujocoG1()
+        self.sim.set_physics(Physics(config.friction, config.mass_scale, config.payload))
+        self.gantry = Gantry(self.sim, config.release_time)
+        if not config.hold:
+            self.gantry.release()
+        self._every = {
+            name: _steps_between(name, getattr(config, name), self.sim.dt)
+            for name in ("clock_frequency", "sensor_frequency", "ground_truth_frequency")
+        }
+        self._chunk = math.gcd(*self._every.values())
+        self._steps = 0
+        self._pacer = Pacer(config.real_time_factor)
+        self.parameters.on_change(lambda new: self._pacer.set_factor(new.real_time_factor))
+        self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._command: JointCommand | None = None
+        self._paused = False
+        self._stop = threading.Event()
+        self._window = open_window(self.sim) if config.viewer else None
+        self._make_topics(config)
+        self.heartbeat = Heartbeat(self)
+        self.diagnostics = Diagnostics(self)
+        self.diagnostics.add("real-time factor", self._diagnose)
+        self._thread = threading.Thread(target=self._run, name="physics", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the physics and wait for its thread."""
+        self._stop.set()
+        self._thread.join()
+        if self._window is not None:
+            self._window.close()
+
+    def _make_topics(self, config: SimConfig) -> None:
+        self._joints = JointMap(g1.JOINT_NAMES)
+        self._clock_msg = Clock()
+        self._joint_writer = JointStateWriter(g1.JOINT_NAMES)
+        self._imu_writer = ImuWriter(config.imu_frame)
+        self._clock_pub = self.create_publisher(Clock, "/clock", qos.NEWEST)
+        self._joint_pub = self.create_publisher(JointState, "joint_states", qos.STREAM)
+        self._imu_pub = self.create_publisher(Imu, "imu/data", qos.STREAM)
+        self._truth_pub = self.create_publisher(Odometry, "ground_truth/odom", qos.STREAM)
+        self._factor_pub = self.create_publisher(Float32, "sim/real_time_factor", qos.STREAM)
+        self.create_subscription(JointCommandMsg, "motor_command", self._on_command, qos.NEWEST)
+        self.create_subscription(ExecutorState, "executor/state", self._on_executor, qos.LATCHED)
+        self.create_subscription(Vector3Stamped, "sim/push", self._on_push, qos.STREAM)
+        self.create_service(Trigger, "sim/reset", self._on_reset)
+        self.create_service(SetBool, "sim/pause", self._on_pause)
+
+    # ------------------------------------------------------------ ROS callbacks
+
+    def _on_command(self, msg: JointCommandMsg) -> None:
+        try:
+            self._command = joint_command_from_msg(msg, self._joints)
+        except BeyondMimicError as error:
+            self.get_logger().warning(f"command refused: {error}", throttle_duration_sec=1.0)
+
+    def _on_executor(self, msg: ExecutorState) -> None:
+        if msg.state == ExecutorState.TRACKING and self.gantry.strength == 1.0:
+            self._requests.put(self.gantry.release)
+
+    def _on_push(self, msg: Vector3Stamped) -> None:
+        kick = np.array([msg.vector.x, msg.vector.y])
+        if not np.all(np.isfinite(kick)):
+            self.get_logger().warning(f"push refused: {kick} is not finite")
+            return
+        self._requests.put(lambda: self.sim.push(kick))
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        done = threading.Event()
+        self._requests.put(self._put_back)
+        self._requests.put(done.set)
+        response.success = done.wait(_ANSWER_TIME)
+        response.message = "robot hangs in the gantry again" if response.success else "the physics does not answer"
+        return response
+
+    def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._paused = request.data
+        response.success, response.message = True, "paused" if request.data else "running"
+        return response
+
+    # ------------------------------------------------------------ physics thread
+
+    def _run(self) -> None:
+        published = time.monotonic()
+        while not self._stop.is_set():
+            while not self._requests.empty():
+                self._requests.get()()
+            if self._paused:
+                self._pacer.pause()
+                time.sleep(0.01)
+                continue
+            self._advance()
+            self._publish()
+            self.heartbeat.beat()
+            if self._window is not None:
+                self._window.draw()
+            if time.monotonic() - published >= 1.0:
+                published = time.monotonic()
+                self._factor_pub.publish(Float32(data=self._pacer.measured))
+            self._pacer.wait(self._chunk * self.sim.dt)
+
+    def _advance(self) -> None:
+        if self._command is not None:
+            self.sim.apply(self._command)
+        if self.gantry.strength > 0.0:
+            for _ in range(self._chunk):
+                self.gantry.apply(self.sim.dt)
+                self.sim.advance(1)
+        else:
+            self.sim.advance(self._chunk)
+        self._steps += self._chunk
+
+    def _publish(self) -> None:
+        stamp = self.sim.stamp
+        if self._steps % self._every["clock_frequency"] == 0:
+            self._clock_msg.clock = time_to_msg(stamp)
+            self._clock_pub.publish(self._clock_msg)
+        if self._steps % self._every["ground_truth_frequency"] == 0:
+            config = self.parameters.config
+            self._truth_pub.publish(odometry_to_msg(self.sim.state(), config.frame_id, config.base_frame))
+        if self._steps % self._every["sensor_frequency"] == 0:
+            self._imu_pub.publish(self._imu_writer.write(self.sim.imu()))
+            self._joint_pub.publish(self._joint_writer.write(self.sim.joints()))
+
+    def _put_back(self) -> None:
+        """Stand the robot up in the gantry again; time goes on."""
+        self._command = None
+        self.sim.reset(stamp=self.sim.stamp)
+        self.gantry.catch()
+
+    def _diagnose(self) -> Diagnosis:
+        factor = self._pacer.measured
+        values = {"real_time_factor": factor, "simulated_time": self.sim.stamp, "gantry": self.gantry.strength}
+        if self._paused:
+            return Diagnosis(Level.OK, "paused", values)
+        if factor < _LOW_FACTOR * min(1.0, self.parameters.config.real_time_factor):
+            return Diagnosis(Level.WARN, "slower than asked: latency figures mean nothing", values)
+        return Diagnosis(Level.OK, "in time", values)
+
+
+def _steps_between(name: str, frequency: float, dt: float) -> int:
+    """Physics steps between two messages.
+
+    Raises:
+        ConfigError: The rate does not divide the physics rate.
+    """
+    steps = 1.0 / (frequency * dt)
+    if abs(steps - round(steps)) > 1e-9:
+        raise ConfigError(
+            f"mujoco_sim: {name} = {frequency} Hz; allowed are divisors of {1.0 / dt:g} Hz, e.g. 100, 125, 250"
+        )
+    return round(steps)
+
+
+def main() -> None:
+    """Entry point."""
+    run(MujocoSimNode, close=lambda node: node.close())
+
+
+if __name__ == "__main__":
+    main()

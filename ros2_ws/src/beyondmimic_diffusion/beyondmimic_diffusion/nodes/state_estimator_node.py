@@ -1,0 +1,175 @@
+"""Sensor samples to ``robot_state``, ``odom`` and the transforms from odom to the pelvis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from beyondmimic_msgs.msg import RobotState as RobotStateMsg
+from nav_msgs.msg import Odometry
+from tf2_msgs.msg import TFMessage
+
+from ..core.estimation import EstimatorConfig, StateEstimator
+from ..core.estimation.grid import StampGrid
+from ..core.parameters import param, validate
+from ..core.robot import g1
+from ..core.types import ImuSample, JointSample, RobotState
+from ..robot_io import TopicRobot
+from ..ros import qos
+from ..ros.conversions import base_transforms, odometry_to_msg, robot_state_to_msg, root_from_odometry
+from ..ros.diagnostics import Diagnosis, Level
+from ..ros.lifecycle import ManagedNode, run
+
+_MAX_TRUTH_GAP = 0.011
+"""The simulator's truth may be this far from a joint sample and is then moved along with its own velocity [s]."""
+
+
+@dataclass(frozen=True)
+class StateEstimatorConfig:
+    """What an operator may choose about the estimate and its topics."""
+
+    autostart: bool = param(True, doc="Configure and activate without being asked.", read_only=True)
+    root_source: str = param(
+        "proprioception",
+        choices=("truth", "proprioception"),
+        doc="Root pose and velocity from the simulator (ground_truth/odom), or from IMU and legs.",
+        read_only=True,
+    )
+    state_frequency: float = param(
+        50.0,
+        unit="Hz",
+        lo=10.0,
+        hi=200.0,
+        doc="Rate of robot_state; the policy's steps must be multiples.",
+        read_only=True,
+    )
+    odom_frequency: float = param(50.0, unit="Hz", lo=1.0, hi=200.0, doc="Rate of odom and /tf.", read_only=True)
+    odom_frame: str = param("odom", doc="Frame of the odometry.", read_only=True)
+    base_footprint_frame: str = param("base_footprint", doc="Frame below the pelvis, on the floor.", read_only=True)
+    base_frame: str = param("pelvis", doc="Frame of the pelvis.", read_only=True)
+    estimator: EstimatorConfig = field(default_factory=EstimatorConfig)
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
+    """Hands samples to :class:`StateEstimator` and publishes what it believes."""
+
+    def __init__(self, **node_arguments):
+        super().__init__("state_estimator", StateEstimatorConfig, **node_arguments)
+
+    def configure(self) -> None:
+        """Make topics."""
+        config = self.parameters.config
+        self._estimator = StateEstimator(config.estimator)
+        self._state_grid = StampGrid(1.0 / config.state_frequency)
+        self._odom_grid = StampGrid(1.0 / config.odom_frequency)
+        self._use_truth = config.root_source == "truth"
+        self._truth: Odometry | None = None
+        self._waiting: tuple[ImuSample, JointSample] | None = None
+        self._unmatched = 0
+        self._state_pub = self.create_publisher(RobotStateMsg, "robot_state", qos.NEWEST)
+        self._odom_pub = self.create_publisher(Odometry, "odom", qos.STREAM)
+        self._tf_pub = self.create_publisher(TFMessage, "/tf", qos.TRANSFORMS)
+        self._robot = TopicRobot(self, g1.JOINT_NAMES, on_pair=self._on_pair)
+        if self._use_truth:
+            self._truth_sub = self.create_subscription(Odometry, "ground_truth/odom", self._on_truth, qos.STREAM)
+        self.diagnostics.add("state", self._diagnose)
+
+    def activate(self) -> None:
+        """Start with an empty estimate."""
+        self._estimator.reset()
+        self._state_grid.reset()
+        self._odom_grid.reset()
+
+    def deactivate(self) -> None:
+        """Samples are ignored from now on."""
+
+    def cleanup(self) -> None:
+        """Remove the topics."""
+        for publisher in (self._state_pub, self._odom_pub, self._tf_pub):
+            self.destroy_publisher(publisher)
+        self._robot.close()
+        if self._use_truth:
+            self.destroy_subscription(self._truth_sub)
+
+    def _on_pair(self, imu: ImuSample, joints: JointSample) -> None:
+        if not self.active:
+            return
+        if not self._use_truth:
+            state = self._estimator.update(imu, joints)
+            if self._state_grid.take(joints.stamp):
+                self._publish(state, imu, joints)
+        elif self._state_grid.take(joints.stamp):
+            self._unmatched += self._waiting is not None
+            self._waiting = (imu, joints)
+            self._match()
+
+    def _on_truth(self, msg: Odometry) -> None:
+        self._truth = msg
+        if self._waiting is not None:
+            self._match()
+
+    def _match(self) -> None:
+        """Publish once the truth of the waiting sample's time is there."""
+        if self._truth is None or self._waiting is None:
+            return
+        imu, joints = self._waiting
+        stamp, position, quat, linear, angular = root_from_odometry(self._truth)
+        lead = joints.stamp - stamp
+        if lead > 1e-6 or lead < -_MAX_TRUTH_GAP:
+            return
+        self._waiting = None
+        state = self._estimator.update_with_truth(
+            joints,
+            stamp=joints.stamp,
+            root_pos_w=position + lead * linear,
+            root_quat_w=quat,
+            root_lin_vel_w=linear,
+            root_ang_vel_w=angular,
+        )
+        self._publish(state, imu, joints)
+
+    def _publish(self, state: RobotState, imu: ImuSample, joints: JointSample) -> None:
+        config, estimator = self.parameters.config, self._estimator
+        message = robot_state_to_msg(
+            state,
+            g1.JOINT_NAMES,
+            frame_id=config.odom_frame,
+            odom_source=int(estimator.source),
+            imu=imu,
+            effort=joints.effort,
+            foot_contact=estimator.foot_contact,
+            position_std=estimator.position_std,
+            receive_stamp=self.get_clock().now().nanoseconds * 1e-9,
+        )
+        self._state_pub.publish(message)
+        self.heartbeat.beat()
+        if self._odom_grid.take(state.stamp):
+            self._odom_pub.publish(odometry_to_msg(state, config.odom_frame, config.base_frame, estimator.position_std))
+            frames = (config.odom_frame, config.base_footprint_frame, config.base_frame)
+            self._tf_pub.publish(TFMessage(transforms=base_transforms(state, *frames)))
+
+    def _diagnose(self) -> Diagnosis:
+        values = {
+            "source": self._estimator.source.name,
+            "states": self.heartbeat.progress,
+            "refused_samples": self._robot.refused,
+            "samples_without_truth": self._unmatched,
+            "position_std": self._estimator.position_std,
+        }
+        if self._robot.read() is None:
+            return Diagnosis(Level.STALE, "no samples of joint_states and imu/data yet", values)
+        if self._unmatched > self.heartbeat.progress:
+            text = "ground_truth/odom is missing at the stamps of joint_states; its rate must be state_frequency"
+            return Diagnosis(Level.ERROR, text, values)
+        return Diagnosis(Level.OK, "estimating", values)
+
+
+def main() -> None:
+    """Entry point."""
+    run(StateEstimatorNode)
+
+
+if __name__ == "__main__":
+    main()

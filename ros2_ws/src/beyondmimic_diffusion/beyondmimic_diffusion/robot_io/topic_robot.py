@@ -1,0 +1,126 @@
+"""A robot behind ROS topics: our MuJoCo node, or Isaac Sim's bridge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from beyondmimic_msgs.msg import JointCommand as JointCommandMsg
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from sensor_msgs.msg import Imu, JointState
+
+from ..core.errors import BeyondMimicError
+from ..core.types import ImuSample, JointCommand, JointSample
+from ..ros import qos
+from ..ros.conversions import (
+    JointCommandWriter,
+    JointMap,
+    JointStateWriter,
+    imu_sample_from_msg,
+    joint_sample_from_msg,
+)
+
+SAME_STAMP = 1e-6
+"""Stamps closer than this are of one measurement [s]."""
+COMMAND_TYPES = ("gains", "joint_state")
+"""``gains``: ``motor_command`` with kp and kd; ``joint_state``: Isaac's ``joint_command``, gains in the simulator."""
+
+
+class TopicRobot:
+    """Reads ``joint_states`` and ``imu/data``, writes commands.
+
+    ROS callbacks only replace the newest sample; :meth:`read` and :meth:`write` may be called from another thread.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        joint_names: Sequence[str],
+        command_type: str | None = None,
+        on_pair: Callable[[ImuSample, JointSample], None] | None = None,
+    ):
+        """
+        Args:
+            node: Node that owns the subscriptions.
+            joint_names: The robot's joints in internal order.
+            command_type: One of :data:`COMMAND_TYPES`; None: read only.
+            on_pair: Called (in the ROS thread) with each pair of samples of one measurement; None: only the newest
+                samples are kept.
+        """
+        self._node = node
+        self._joints = JointMap(joint_names)
+        self._on_pair = on_pair
+        self._imu: ImuSample | None = None
+        self._sample: JointSample | None = None
+        self._unpaired: JointSample | None = None
+        self.refused = 0
+        """Messages that could not be used."""
+        profile = qos.STREAM if on_pair is not None else qos.NEWEST
+        self._subscriptions = (
+            node.create_subscription(JointState, "joint_states", self._on_joints, profile),
+            node.create_subscription(Imu, "imu/data", self._on_imu, profile),
+        )
+        self._publisher: Publisher | None = None
+        if command_type == "gains":
+            self._gains = JointCommandWriter(joint_names)
+            self._publisher = node.create_publisher(JointCommandMsg, "motor_command", qos.NEWEST)
+        elif command_type == "joint_state":
+            self._targets = JointStateWriter(joint_names)
+            self._publisher = node.create_publisher(JointState, "joint_command", qos.STREAM)
+        self._command_type = command_type
+
+    def close(self) -> None:
+        """Leave the topics."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        if self._publisher is not None:
+            self._node.destroy_publisher(self._publisher)
+
+    def read(self) -> tuple[ImuSample, JointSample] | None:
+        """Newest sample of each, or None before the first."""
+        imu, joints = self._imu, self._sample
+        return None if imu is None or joints is None else (imu, joints)
+
+    def write(self, command: JointCommand) -> None:
+        """Publish a command."""
+        if self._publisher is None:
+            return
+        if self._command_type == "gains":
+            self._publisher.publish(self._gains.write(command))
+        else:
+            sample = JointSample(command.stamp, command.position, command.velocity, command.tau_ff)
+            self._publisher.publish(self._targets.write(sample))
+
+    def _on_joints(self, msg: JointState) -> None:
+        try:
+            sample = joint_sample_from_msg(msg, self._joints)
+        except BeyondMimicError as error:
+            self._refuse(error)
+            return
+        self._sample = sample
+        if self._on_pair is None or self._imu is None:
+            return
+        if self._unpaired is not None and self._unpaired.stamp < sample.stamp:
+            self._on_pair(self._imu, self._unpaired)  # its partner was lost, or comes at another rate
+        self._unpaired = sample
+        self._pair()
+
+    def _on_imu(self, msg: Imu) -> None:
+        try:
+            self._imu = imu_sample_from_msg(msg)
+        except BeyondMimicError as error:
+            self._refuse(error)
+            return
+        if self._on_pair is not None:
+            self._pair()
+
+    def _pair(self) -> None:
+        imu, joints = self._imu, self._unpaired
+        if imu is None or joints is None or self._on_pair is None or imu.stamp < joints.stamp - SAME_STAMP:
+            return
+        self._unpaired = None
+        self._on_pair(imu, joints)
+
+    def _refuse(self, error: BeyondMimicError) -> None:
+        self.refused += 1
+        self._node.get_logger().warning(f"sample refused: {error}", throttle_duration_sec=1.0)

@@ -1,0 +1,93 @@
+"""Messages to the core's types and back; quaternions become wxyz here and nowhere else.
+
+Streams of several hundred messages a second use the ``*Writer`` classes: they fill one message again and again through
+NumPy views of its arrays, so that sending allocates nothing.
+"""
+
+from .executor import (
+    TickStatistics,
+    executor_state_to_msg,
+)
+from .geometry import (
+    assign_pose,
+    assign_vector,
+    floats,
+    quat_from_msg,
+    quat_to_msg,
+    vector_from_msg,
+)
+from .guidance import (
+    goals_from_msg,
+    velocity_goal_to_msg,
+)
+from .joints import (
+    ImuWriter,
+    JointCommandWriter,
+    JointMap,
+    JointStateWriter,
+    MessageError,
+    imu_sample_from_msg,
+    joint_command_from_msg,
+    joint_sample_from_msg,
+)
+from .plan import (
+    cost_stats_to_msg,
+    path_to_msg,
+    plan_from_msg,
+    plan_to_msg,
+    planner_status_to_msg,
+    stats_to_msg,
+)
+from .state import (
+    base_transforms,
+    odometry_to_msg,
+    robot_state_from_msg,
+    robot_state_to_msg,
+    root_from_odometry,
+    transform_to_msg,
+)
+from .time import (
+    duration_from_msg,
+    duration_to_msg,
+    set_stamp,
+    time_from_msg,
+    time_to_msg,
+)
+
+__all__ = [
+    "ImuWriter",
+    "JointCommandWriter",
+    "JointMap",
+    "JointStateWriter",
+    "MessageError",
+    "TickStatistics",
+    "assign_pose",
+    "assign_vector",
+    "base_transforms",
+    "cost_stats_to_msg",
+    "duration_from_msg",
+    "duration_to_msg",
+    "executor_state_to_msg",
+    "floats",
+    "goals_from_msg",
+    "imu_sample_from_msg",
+    "joint_command_from_msg",
+    "joint_sample_from_msg",
+    "odometry_to_msg",
+    "path_to_msg",
+    "plan_from_msg",
+    "plan_to_msg",
+    "planner_status_to_msg",
+    "quat_from_msg",
+    "quat_to_msg",
+    "robot_state_from_msg",
+    "robot_state_to_msg",
+    "root_from_odometry",
+    "set_stamp",
+    "stats_to_msg",
+    "time_from_msg",
+    "time_to_msg",
+    "transform_to_msg",
+    "vector_from_msg",
+    "velocity_goal_to_msg",
+]

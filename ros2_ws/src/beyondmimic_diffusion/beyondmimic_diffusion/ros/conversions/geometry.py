@@ -1,0 +1,44 @@
+"""Vectors and rotations; quaternions become wxyz here."""
+
+from __future__ import annotations
+
+import array
+
+import numpy as np
+from geometry_msgs.msg import Pose, Quaternion, Vector3
+
+from ...core.types import Array
+
+
+def quat_to_msg(quat_wxyz: Array) -> Quaternion:
+    """wxyz, shape (4,) -> message."""
+    w, x, y, z = (float(v) for v in quat_wxyz)
+    return Quaternion(x=x, y=y, z=z, w=w)
+
+
+def quat_from_msg(quat: Quaternion) -> Array:
+    """Message -> wxyz, shape (4,)."""
+    return np.array([quat.w, quat.x, quat.y, quat.z])
+
+
+def vector_from_msg(vector: Vector3) -> Array:
+    """Message -> shape (3,)."""
+    return np.array([vector.x, vector.y, vector.z])
+
+
+def assign_vector(target: Vector3, values: Array) -> None:
+    """Write shape (3,) into a message."""
+    target.x, target.y, target.z = (float(v) for v in values)
+
+
+def floats(values: Array) -> array.array[float]:
+    """Any array, flattened row by row, as a float32 sequence of a message."""
+    out = array.array("f")
+    out.frombytes(np.ascontiguousarray(values, dtype=np.float32).tobytes())
+    return out
+
+
+def assign_pose(pose: Pose, position: Array, quat: Array) -> None:
+    """Write a position (3,) and a quaternion wxyz (4,) into a pose."""
+    pose.position.x, pose.position.y, pose.position.z = (float(v) for v in position)
+    pose.orientation = quat_to_msg(quat)

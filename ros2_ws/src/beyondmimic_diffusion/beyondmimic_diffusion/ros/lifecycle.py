@@ -1,0 +1,154 @@
+"""What all nodes share: parameters, heartbeat, diagnostics, an orderly life and an orderly death.
+
+A managed node has ROS 2's life cycle. Its parameters are checked when it is constructed, its files when it is
+configured; both refuse with the reason in the log. With the parameter ``autostart`` it configures and activates itself,
+and ends with exit code 1 if that fails, so that a start-up script notices.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import rclpy
+from rclpy.experimental import EventsExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.logging import get_logger
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
+
+from ..core.errors import BeyondMimicError
+from .diagnostics import Diagnostics, Heartbeat
+from .parameters import NodeParameters
+
+C = TypeVar("C")
+REFUSED = 1
+"""Exit code of a node that could not start."""
+_SLICE = 0.25
+"""How long a node is served before Python may look at signals [s]."""
+
+
+class ManagedNode(LifecycleNode, Generic[C]):
+    """A life-cycle node with one configuration dataclass. Subclasses fill in the four hooks."""
+
+    def __init__(self, name: str, config_type: type[C], **node_arguments):
+        """
+        Args:
+            name: Node name.
+            config_type: Its parameters; must have a field ``autostart``.
+            node_arguments: Passed to rclpy, for tests: ``parameter_overrides``, ``context``, ``namespace``.
+
+        Raises:
+            ConfigError: A parameter is unknown or not allowed.
+        """
+        super().__init__(name, **node_arguments)
+        self.parameters: NodeParameters[C] = NodeParameters(self, config_type)
+        self.heartbeat = Heartbeat(self)
+        self.diagnostics = Diagnostics(self)
+        self.active = False
+
+    @abstractmethod
+    def configure(self) -> None:
+        """Load files, make publishers and subscriptions; raise BeyondMimicError to refuse."""
+
+    @abstractmethod
+    def activate(self) -> None:
+        """Start working."""
+
+    @abstractmethod
+    def deactivate(self) -> None:
+        """Stop working, keep everything ready."""
+
+    @abstractmethod
+    def cleanup(self) -> None:
+        """Undo :meth:`configure`."""
+
+    def autostart(self) -> bool:
+        """Configure and activate; False (and the reason in the log) if that was refused."""
+        if self.trigger_configure() != TransitionCallbackReturn.SUCCESS:
+            return False
+        return self.trigger_activate() == TransitionCallbackReturn.SUCCESS
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Life cycle's hook; see :meth:`configure`."""
+        return self._try(self.configure)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Life cycle's hook; see :meth:`activate`."""
+        result = self._try(self.activate)
+        self.active = result == TransitionCallbackReturn.SUCCESS
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Life cycle's hook; see :meth:`deactivate`."""
+        self.active = False
+        return self._try(self.deactivate)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Life cycle's hook; see :meth:`cleanup`."""
+        return self._try(self.cleanup)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Life cycle's hook: stop first if it was active."""
+        if self.active:
+            self.active = False
+            self._try(self.deactivate)
+        return TransitionCallbackReturn.SUCCESS
+
+    def _try(self, step: Callable[[], None]) -> TransitionCallbackReturn:
+        try:
+            step()
+        except BeyondMimicError as error:
+            self.get_logger().error(f"{step.__name__} refused: {error}")
+            return TransitionCallbackReturn.FAILURE
+        return TransitionCallbackReturn.SUCCESS
+
+
+def spin(node: Node, stop: Future) -> None:
+    """Serve a node's callbacks on this thread until ``stop`` is done.
+
+    The events executor of rclpy 7.1 delivers nothing when it is spun without a time limit, hence the slices; they also
+    let Python's signal handlers run.
+    """
+    ros_executor = EventsExecutor(context=node.context)
+    ros_executor.add_node(node)
+    while not stop.done() and node.context.ok():
+        ros_executor.spin_until_future_complete(stop, timeout_sec=_SLICE)
+    ros_executor.remove_node(node)
+
+
+def run(make_node: Callable[[], Node], close: Callable[[Any], None] | None = None) -> None:
+    """Main function of a node's process: make it, start it, spin it on this thread, leave cleanly on Ctrl-C or SIGTERM.
+
+    Args:
+        make_node: Constructs the node once rclpy is up.
+        close: Called with the node before it is destroyed, e.g. to join its thread.
+    """
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    stop: Future = Future()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None if stop.done() else stop.set_result(None))
+    try:
+        code = _serve(make_node(), close, stop)
+    except BeyondMimicError as error:
+        get_logger("beyondmimic").fatal(str(error))
+        code = REFUSED
+    rclpy.try_shutdown()
+    sys.exit(code)
+
+
+def _serve(node: Node, close: Callable[[Any], None] | None, stop: Future) -> int:
+    try:
+        starts = isinstance(node, ManagedNode) and getattr(node.parameters.config, "autostart", False)
+        if starts and isinstance(node, ManagedNode) and not node.autostart():
+            return REFUSED
+        spin(node, stop)
+        return 0
+    finally:
+        if close is not None:
+            close(node)
+        node.destroy_node()
