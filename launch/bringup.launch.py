@@ -1,6 +1,6 @@
 """The one entry: ``ros2 launch beyondmimic_diffusion bringup.launch.py sim:=mujoco``.
 
-Arguments, nodes and parameters come from ``beyondmimic_diffusion.graph``, as for ``python -m beyondmimic_diffusion.bringup``.
+Arguments, nodes and parameters come from ``beyondmimic_diffusion.graph``, as for the plain ``bringup``.
 """
 
 import os
@@ -8,11 +8,11 @@ import os
 from beyondmimic_diffusion.bringup import DEFAULT_DOMAIN
 from beyondmimic_diffusion.core.parameters import describe
 from beyondmimic_diffusion.graph import PACKAGE, BringupArguments, make_graph, parse_arguments
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable, Shutdown
+from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable, Shutdown
-from launch.substitutions import LaunchConfiguration
 
 # Fast DDS reaches a robot on the network in domain 0; ours is another, and stays on this machine unless told otherwise.
 ENVIRONMENT = {

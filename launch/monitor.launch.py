@@ -3,11 +3,11 @@
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from beyondmimic_diffusion.core.errors import ConfigError
 from beyondmimic_diffusion.graph import config_folder
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
-from launch.substitutions import LaunchConfiguration
 
 RECORDED = (
     *("/clock", "/tf", "/tf_static", "/diagnostics", "joint_states", "imu/data", "odom", "ground_truth/odom"),
@@ -29,10 +29,13 @@ def start_monitors(context: LaunchContext) -> list[Node | ExecuteProcess]:
     record = ["ros2", "bag", "record", "-s", "mcap", "--disable-keyboard-controls", "-o", output, "--topics", *topics]
     layout = str(config_folder() / "beyondmimic.rviz")
     sim_time = {"use_sim_time": LaunchConfiguration("use_sim_time").perform(context).lower() == "true"}
+    allowed = {"topic_whitelist": topics, **sim_time}
     makers = {
         "rviz": lambda: Node(package="rviz2", executable="rviz2", arguments=["-d", layout], parameters=[sim_time]),
         "foxglove": lambda: Node(
-            package="foxglove_bridge", executable="foxglove_bridge", parameters=[{"topic_whitelist": topics, **sim_time}]
+            package="foxglove_bridge",
+            executable="foxglove_bridge",
+            parameters=[{"topic_whitelist": topics, **sim_time}],
         ),
         "record": lambda: ExecuteProcess(cmd=record, output="screen"),
     }

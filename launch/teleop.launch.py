@@ -3,11 +3,11 @@
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from beyondmimic_diffusion.core.errors import ConfigError
 from beyondmimic_diffusion.graph import config_folder
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
-from launch.substitutions import LaunchConfiguration
 
 
 def start_joy(context: LaunchContext) -> list[Node]:

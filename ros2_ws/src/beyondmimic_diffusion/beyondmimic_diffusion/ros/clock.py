@@ -30,8 +30,8 @@ class _Anchor(NamedTuple):
 class LoopClock:
     """ROS time in seconds; under simulated time it runs on between two ``/clock`` messages.
 
-    """The newest ``/clock`` message; replaced as a whole, so that no thread sees half of it."""
-    step of ``/clock``. It never runs backwards between two jumps, and stands still while the simulator is paused.
+    Simulated time is extrapolated with the steady clock, at the rate at which it has lately been running, by at most
+    one step of ``/clock``. It never runs backwards between two jumps, and stands still while the simulator is paused.
     :meth:`now` may be called from any thread.
     """
 
