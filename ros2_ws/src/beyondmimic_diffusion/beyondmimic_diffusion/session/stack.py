@@ -1,0 +1,224 @@
+"""The stack as one session sees it: its processes, its recording, the few things asked of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from beyondmimic_msgs.msg import ExecutorState, PlannerStatus
+from geometry_msgs.msg import TwistStamped
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+from std_srvs.srv import Trigger
+
+from ..bringup import Bringup
+from ..core.errors import BeyondMimicError
+from ..graph import BringupArguments
+from ..ros import qos
+from ..ros.conversions import time_to_msg
+from .console import Console
+from .mcap_file import McapFile
+from .recorder import Recorder
+
+POLL = 0.02
+"""How often the recording's queues are emptied [s]."""
+_SERVICE_PATIENCE = 3.0
+"""[s]."""
+_LAST_LINES = 12
+_BAD = ("[ERROR]", "[FATAL]", "Traceback")
+
+
+class SessionError(BeyondMimicError):
+    """The session cannot go on; the text says which part of the stack is to blame."""
+
+
+class Interrupted(Exception):  # noqa: N818  not an error
+    """The operator pressed Ctrl-C."""
+
+
+class Stack:
+    """Processes, recorder and the session's own node. Make it with :func:`running_stack`."""
+
+    def __init__(self, bringup: Bringup, file: McapFile, log: NodeLog, stop: threading.Event):
+        """
+        Args:
+            bringup: Already started.
+            file: Recording.
+            log: What the nodes write.
+            stop: Set when the operator wants to leave.
+        """
+        self._bringup = bringup
+        self._log = log
+        self._stop = stop
+        self._listener = rclpy.create_node("session_recorder", start_parameter_services=False, enable_rosout=False)
+        self._node = rclpy.create_node("session", start_parameter_services=False, enable_rosout=False)
+        self._ros_executor = SingleThreadedExecutor()
+        self._ros_executor.add_node(self._node)
+        self.recorder = Recorder(self._listener, file)
+        self._command_pub = self._node.create_publisher(TwistStamped, "cmd_vel", qos.ORDER)
+        self._command = TwistStamped()
+        self._command.header.frame_id = "pelvis"
+
+    def close(self) -> None:
+        """Fetch what is left, then leave ROS."""
+        self.recorder.poll()
+        self.recorder.close()
+        self._ros_executor.shutdown()
+        self._node.destroy_node()
+        self._listener.destroy_node()
+
+    # ------------------------------------------------------------ watching
+
+    def step(self) -> None:
+        """Record for one short moment.
+
+        Raises:
+            Interrupted: The operator wants to leave.
+            SessionError: A process has ended.
+        """
+        self._stop.wait(POLL)
+        self.recorder.poll()
+        if self._stop.is_set():
+            raise Interrupted
+        ended = self._bringup.failed()
+        if ended is not None:
+            name, code = ended
+            raise SessionError(f"{name} has ended with exit code {code}. Its last lines:\n{self._log.last_lines(name)}")
+
+    def wait_for(self, what: str, ready: Callable[[], bool], patience: float, detail: Callable[[], str] = str) -> None:
+        """Record until something is the case.
+
+        Raises:
+            SessionError: It did not come within ``patience`` [s].
+        """
+        until = time.monotonic() + patience
+        while not ready():
+            if time.monotonic() > until:
+                raise SessionError(f"{what}: not after {patience:.0f} s. {detail()}".rstrip())
+            self.step()
+
+    def sim_time(self) -> float:
+        """Simulated time [s], 0 before the first ``/clock`` message."""
+        return self.recorder.sim_time() or 0.0
+
+    def planner(self) -> PlannerStatus | None:
+        """Newest ``planner/status``."""
+        return self.recorder.newest("/planner/status")
+
+    def executor(self) -> ExecutorState | None:
+        """Newest ``executor/state``."""
+        return self.recorder.newest("/executor/state")
+
+    # ------------------------------------------------------------ acting
+
+    def call(self, service: str) -> tuple[bool, str]:
+        """Call a ``std_srvs/Trigger`` service; its verdict and its reason.
+
+        Raises:
+            SessionError: No answer.
+        """
+        client = self._node.create_client(Trigger, service)
+        try:
+            self.wait_for(f"service {service}", client.service_is_ready, 10.0)
+            future = client.call_async(Trigger.Request())
+            until = time.monotonic() + _SERVICE_PATIENCE
+            while not future.done() and time.monotonic() < until:
+                self._ros_executor.spin_once(timeout_sec=0.0)
+                self.step()
+            answer = future.result() if future.done() else None
+            if answer is None:
+                raise SessionError(f"service {service} did not answer within {_SERVICE_PATIENCE:.0f} s")
+            return answer.success, answer.message
+        finally:
+            self._node.destroy_client(client)
+
+    def command(self, velocity: tuple[float, float, float]) -> None:
+        """Publish ``cmd_vel``: forward, left [m/s] and yaw rate [rad/s]."""
+        self._command.header.stamp = time_to_msg(self.sim_time())
+        twist = self._command.twist
+        twist.linear.x, twist.linear.y, twist.angular.z = velocity
+        self._command_pub.publish(self._command)
+
+
+class NodeLog:
+    """Keeps what the nodes write in a file, and shows the lines that report trouble."""
+
+    def __init__(self, path: Path, console: Console):
+        """
+        Args:
+            path: File to write.
+            console: Where trouble is shown.
+        """
+        self._file = path.open("w")
+        self._console = console
+        self._lines: deque[str] = deque(maxlen=400)
+        self._lock = threading.Lock()
+        self.quiet = False
+        """Show nothing any more: while shutting down, complaints are to be expected."""
+
+    def take(self, line: str) -> None:
+        """One line, as ``[node] text``; called from the threads that read the processes."""
+        with self._lock:
+            if self._file.closed:
+                return
+            self._file.write(line + "\n")
+            self._lines.append(line)
+        if not self.quiet and any(mark in line for mark in _BAD):
+            self._console.say(line)
+
+    def last_lines(self, node: str) -> str:
+        """The last lines of one node."""
+        with self._lock:
+            own = [line for line in self._lines if line.startswith(f"[{node}]")]
+        return "\n".join(own[-_LAST_LINES:]) or "(it wrote nothing)"
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._file.close()
+
+
+@contextmanager
+def running_stack(
+    arguments: BringupArguments, out: Path, console: Console, stop: threading.Event, metadata: dict[str, str]
+) -> Iterator[Stack]:
+    """Start everything, hand it over, and end everything again however the block is left.
+
+    Args:
+        arguments: For the processes.
+        out: Folder for ``session.mcap`` and ``nodes.log``.
+        console: Where trouble is shown.
+        stop: Set when the operator wants to leave.
+        metadata: Written into the recording when the session is over; the block fills it.
+    """
+    from .recording import METADATA
+
+    log = NodeLog(out / "nodes.log", console)
+    file = McapFile(out / "session.mcap")
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    stack: Stack | None = None
+    try:
+        with Bringup(arguments, say=log.take) as bringup:
+            try:
+                stack = Stack(bringup, file, log, stop)
+                yield stack
+            finally:
+                log.quiet = True
+                if stack is not None:
+                    stack.close()
+    finally:
+        rclpy.try_shutdown()
+        file.add_metadata(METADATA, metadata)
+        file.close()
+        log.close()
+
+
+def describe(message: Any | None) -> str:
+    """A status message's reason in words."""
+    return "nothing was heard of it" if message is None else str(message.message)

@@ -1,0 +1,223 @@
+"""``make sim``: the whole stack in MuJoCo over ROS 2, steered through a tour or by hand, with a report at the end.
+
+    python -m beyondmimic_diffusion.sim_session --duration 20 --policy policies/walk
+
+Exit code 0: no fall, and every part of the stack did its work. 1: not so; the report says what. 2: it could not start.
+130: interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from .bringup import ros_environment
+from .core.errors import BeyondMimicError, ConfigError
+from .graph import DEFAULT_POLICY, BringupArguments, find_policy
+from .session.console import Console, bar
+from .session.tour import Tour, load_tour
+
+OUT = Path("out/sim")
+_TOUR_TIME = 60.0
+"""[s]."""
+FAILED, REFUSED, INTERRUPTED = 1, 2, 130
+
+
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="make sim", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--teleop", choices=("keyboard",), help="steer by hand instead of driving the tour")
+    parser.add_argument(
+        "--duration", type=_seconds, help=f"seconds of steering (tour: {_TOUR_TIME:.0f}; by hand: no end)"
+    )
+    parser.add_argument("--policy", default=DEFAULT_POLICY, help="folder of the policy (default: %(default)s)")
+    parser.add_argument("--seed", type=_seed, default=0, help="seed of the planner's noise (default: %(default)s)")
+    parser.add_argument("--tour", default="standard", help="'standard', or a YAML file with a list of legs")
+    parser.add_argument("--out", type=Path, default=OUT, help="where report, plots, recording and film go")
+    parser.add_argument(
+        "--root-source", choices=("truth", "proprioception"), default="truth", help="what odometry rests on"
+    )
+    parser.add_argument(
+        "--real-time-factor", type=_factor, default=1.0, help="simulated seconds per second; below 1 on slow machines"
+    )
+    parser.add_argument("--no-film", action="store_true", help="render no film after the run")
+    parser.add_argument("--no-plots", action="store_true", help="draw no plots after the run")
+    return parser.parse_args(words)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Entry point."""
+    arguments, console, stop = parse(words), Console(), threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: _interrupt(stop))
+    try:
+        code = _session(arguments, console, stop)
+    except BeyondMimicError as error:
+        console.say(f"make sim: {error}")
+        code = REFUSED
+    except KeyboardInterrupt:
+        console.say("interrupted; the processes of the stack have ended")
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+def _session(arguments: argparse.Namespace, console: Console, stop: threading.Event) -> int:
+    tour = _tour(arguments)
+    policy = find_policy(arguments.policy)
+    out: Path = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    for old in ("report.json", "session.mcap", "film.mp4", "film.png", "velocity.png", "path.png", "timing.png"):
+        with suppress(FileNotFoundError):
+            (out / old).unlink()
+    os.environ.update(ros_environment())
+    console.say(
+        f"starting the stack with {policy} on ROS_DOMAIN_ID {os.environ['ROS_DOMAIN_ID']}; Ctrl-C ends everything"
+    )
+    failure = _drive(arguments, tour, policy, console, stop)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # nothing of ROS runs any more
+    report = _evaluate(arguments, console, failure)
+    if stop.is_set():
+        return INTERRUPTED
+    return 0 if report["healthy"] else FAILED
+
+
+def _tour(arguments: argparse.Namespace) -> Tour | None:
+    """The tour to drive; None when steered by hand."""
+    if arguments.teleop:
+        if not sys.stdin.isatty():
+            raise ConfigError("--teleop keyboard needs a terminal to read keys from; standard input is none")
+        return None
+    tour = load_tour(arguments.tour)
+    return tour if arguments.duration is None else tour.fitted(arguments.duration)
+
+
+def _drive(
+    arguments: argparse.Namespace, tour: Tour | None, policy: str, console: Console, stop: threading.Event
+) -> str:
+    """Run the stack; returns why it ended early, or an empty text."""
+    from .session import drive  # needs ROS, whose environment is ready only now
+    from .session.stack import Interrupted, SessionError, running_stack
+
+    parameters = arguments.out / "session.param.yaml"
+    parameters.write_text(_parameters(arguments.seed, arguments.real_time_factor))
+    bringup = BringupArguments(policy=policy, params_file=str(parameters.resolve()), root_source=arguments.root_source)
+    notes: dict[str, Any] = {
+        "policy": arguments.policy,
+        "seed": arguments.seed,
+        "command_wall": psutil.Process().create_time(),
+    }
+    metadata: dict[str, str] = {}
+    failure = ""
+    with running_stack(bringup, arguments.out, console, stop, metadata) as stack:
+        try:
+            start = drive.bring_up(stack, console)
+            notes["tracking"] = start
+            waited = time.time() - notes["command_wall"]
+            console.say(f"  the robot plays plans, {waited:.1f} s after the command; steering starts")
+            if tour is None:
+                drive.keyboard_session(stack, arguments.duration or math.inf, start, console)
+            else:
+                notes["legs"] = tour.timetable(start)
+                drive.steer(stack, drive.TourSteering(tour), start, console)
+        except Interrupted:
+            failure = "interrupted by the operator"
+        except SessionError as error:
+            failure = str(error)
+            console.say(f"ended early: {failure}")
+        notes["end"] = stack.sim_time()
+        metadata.update({key: json.dumps(value) for key, value in notes.items()})
+        console.say("ending the stack")
+    return failure
+
+
+def _evaluate(arguments: argparse.Namespace, console: Console, failure: str) -> dict[str, Any]:
+    """Report, plots and film, all from the recording."""
+    from .session.recording import RecordingError, read_recording
+    from .session.report import as_table, make_report, write_report
+
+    out: Path = arguments.out
+    try:
+        recording = read_recording(out / "session.mcap")
+    except RecordingError:
+        if failure:
+            raise ConfigError(failure) from None  # it never came to moving
+        raise
+    report = make_report(recording, failure)
+    write_report(report, out / "report.json")
+    console.say("\n" + as_table(report) + "\n")
+    console.say(
+        f"report     {out / 'report.json'}\nrecording  {out / 'session.mcap'} ({report['messages_recorded']} messages)"
+    )
+    if "tracking" not in recording.session:
+        return report
+    if not arguments.no_plots:
+        from .session.plots import write_plots
+
+        console.say("plots      " + ", ".join(str(path) for path in write_plots(recording, report, out)))
+    if not arguments.no_film:
+        _film(recording, out / "film.mp4", console)
+    return report
+
+
+def _film(recording: Any, path: Path, console: Console) -> None:
+    from .session.film import FilmError, make_film
+
+    try:
+        make_film(
+            recording,
+            path,
+            progress=lambda share: console.live(f"rendering the film {bar(share)} {100 * share:3.0f} %"),
+        )
+        console.say(f"film       {path}")
+    except FilmError as error:
+        console.say(f"no film: {error}")
+
+
+def _parameters(seed: int, factor: float) -> str:
+    """What this session sets in the nodes, as a ROS parameter file."""
+    return (
+        f"/**/diffusion_planner:\n  ros__parameters:\n    planner:\n      seed: {seed}\n"
+        f"/**/mujoco_sim:\n  ros__parameters:\n    real_time_factor: {factor}\n"
+    )
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value) or value < 1.0:
+        raise argparse.ArgumentTypeError(f"{text} s; at least 1 s is needed")
+    return value
+
+
+def _factor(text: str) -> float:
+    value = float(text)
+    if not 0.05 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text}; from 0.05 to 1")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**31:
+        raise argparse.ArgumentTypeError(f"{text}; a seed is a whole number from 0 to {2**31 - 1}")
+    return value
+
+
+def _interrupt(stop: threading.Event) -> None:
+    """Ask politely first; a second Ctrl-C while the stack is being ended changes nothing."""
+    stop.set()
+
+
+if __name__ == "__main__":
+    main()
