@@ -1,4 +1,4 @@
-"""``python -m beyondmimic_training COMMAND``: collect, train, evaluate, export, smoke, bench."""
+"""``python -m beyondmimic_training COMMAND``: collect, train, export, evaluate, report, smoke, bench."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ COMMANDS = {
     "train": ("beyondmimic_training.train", "train a denoiser on data sets"),
     "export": ("beyondmimic_training.export_onnx", "checkpoint -> ONNX, manifest and golden vectors"),
     "evaluate": ("beyondmimic_training.evaluate.command", "closed-loop suites in MuJoCo, with the expert beside"),
+    "report": ("beyondmimic_training.report", "every closed-loop figure of a policy, and the tables made of them"),
     "smoke": ("beyondmimic_training.smoke", "all of the above, tiny"),
     "bench": ("beyondmimic_training.bench", "milliseconds of passes, plans, guidance and executor ticks"),
 }

@@ -1,0 +1,150 @@
+"""``report``: every closed-loop figure of a policy, by one command; cases that have their figures already are kept.
+
+Each case is one call of ``evaluate``; its folder under the policy's ``report/`` holds what came of it. The table that
+``report/README.md`` and the repository's README show is made from these files and from nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from beyondmimic_diffusion.core.engine import PolicyManifest
+from beyondmimic_diffusion.core.errors import ArtifactError
+
+from .evaluate import command as evaluation
+
+_log = logging.getLogger(__name__)
+START, END = "<!-- results: python -m beyondmimic_training report -->", "<!-- /results -->"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row (and the expert's, where it is run)."""
+
+    folder: str
+    suite: str
+    label: str
+    arguments: tuple[str, ...] = ()
+    episodes: int = 100
+    policy: str = ""
+    """Another policy than the one that is reported on; its row needs that policy's folder."""
+
+    @property
+    def words(self) -> list[str]:
+        """Arguments of ``evaluate``, without policy and output folder."""
+        words = ["--suite", self.suite, "--episodes", str(self.episodes), "--label", self.label]
+        return [*words, *(() if "--seed" in self.arguments else ("--seed", "1")), *self.arguments]
+
+
+_ALONE = ("--no-expert", "--videos", "0")
+_BODY, _JOINT = "runs/ablation_body_pos/policy", "runs/ablation_joint_rot/policy"
+CASES = (
+    Case("joystick", "joystick", "policy", episodes=200),
+    Case("walk-perturb", "walk-perturb", "policy", episodes=200),
+    Case("joystick-omni", "joystick-omni", "policy", episodes=100),
+    Case("unguided", "unguided", "policy", ("--videos", "0"), episodes=50),
+    Case("joystick-guidance-off", "joystick", "guidance off", (*_ALONE, "--guidance", "off"), 50),
+    Case("joystick-rolling", "joystick", "rolling, 15 passes", (*_ALONE, "--mode", "rolling", "--passes", "15"), 50),
+    Case("joystick-warm", "joystick", "warm start, 4 passes", (*_ALONE, "--mode", "warm_start", "--passes", "4",
+                                                             "--set", "planner.reopen_level=16"), 50),
+    Case("perturb-rolling", "walk-perturb", "rolling, 15 passes", (*_ALONE, "--mode", "rolling", "--passes", "15"), 50),
+    Case("joystick-short", "joystick", "Body-Pos, 3000 steps", _ALONE, 50, _BODY),
+    Case("joystick-joint-rot", "joystick", "Joint-Rot, 3000 steps", _ALONE, 50, _JOINT),
+    Case("perturb-short", "walk-perturb", "Body-Pos, 3000 steps", _ALONE, 50, _BODY),
+    Case("perturb-joint-rot", "walk-perturb", "Joint-Rot, 3000 steps", _ALONE, 50, _JOINT),
+)  # fmt: skip
+"""What is reported. Guidance, sampling and state representation are compared on the same episodes."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``report``."""
+    parser.add_argument("--policy", type=Path, default=Path("policies/walk"))
+    parser.add_argument("--only", nargs="*", default=[], metavar="CASE", help="run these cases alone")
+    parser.add_argument("--table", action="store_true", help="run nothing; make the tables from what is there")
+    parser.add_argument("--workers", type=int, default=2)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run ``report``; returns the exit status."""
+    if not args.table:
+        for case in CASES:
+            if not args.only or case.folder in args.only:
+                run_case(case, args.policy, args.workers)
+    table = results_table(args.policy)
+    (args.policy / "report" / "README.md").write_text(f"# Closed-loop results of `{args.policy}`\n\n{table}\n")
+    readme = Path("README.md")
+    if readme.exists():
+        readme.write_text(insert(readme.read_text(), table))
+    _log.info("%s", table)
+    return 0
+
+
+def run_case(case: Case, policy: Path, workers: int) -> None:
+    """Evaluate, unless the figures of this very policy are there."""
+    subject = Path(case.policy) if case.policy else policy
+    folder = policy / "report" / case.folder
+    if not (subject / "manifest.json").exists():
+        _log.info(
+            "%s: skipped, %s is not there (train and export it first; see docs/training.md)", case.folder, subject
+        )
+        return
+    done = _read(folder)
+    if done and done["policy_sha256"] == PolicyManifest.load(subject).onnx_sha256:
+        _log.info("%s: kept", case.folder)
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    parser = argparse.ArgumentParser()
+    evaluation.add_arguments(parser)
+    words = ["--policy", str(subject), *case.words, "--workers", str(workers), "--out", str(folder)]
+    evaluation.main(parser.parse_args(words))
+
+
+def _read(folder: Path) -> dict[str, Any] | None:
+    file = folder / "report.json"
+    return json.loads(file.read_text()) if file.exists() else None
+
+
+def results_table(policy: Path) -> str:
+    """Markdown of all cases that have figures.
+
+    Raises:
+        ArtifactError: There are none.
+    """
+    lines = [
+        "| suite | controller | n | no fall (95 % interval) | velocity error | rms over 1 s | yaw rate error |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    found = [(case, report) for case in CASES if (report := _read(policy / "report" / case.folder))]
+    if not found:
+        raise ArtifactError(f"{policy}/report holds no report.json; run `python -m beyondmimic_training report` first")
+    for case, report in found:
+        lines.append(_row(case, case.label, report))
+        if report.get("expert"):
+            lines.append(_row(case, "expert (fastsac walker)", report["expert"]))
+    cpu = found[0][1]["machine"]["cpu"]
+    return "\n".join([*lines, "", f"Seed 1, {cpu}, 2 cores; each row's report lies in `{policy}/report/`."])
+
+
+def _row(case: Case, label: str, figures: dict[str, Any]) -> str:
+    s = figures["success"]
+    interval = f"{100 * s['rate']:.1f} % ({100 * s['low']:.1f} .. {100 * s['high']:.1f})"
+    rest = (_figure(figures[k], u) for k, u in (
+        ("velocity_error", "m/s"), ("velocity_rms_1s", "m/s"), ("yaw_rate_error", "rad/s")))  # fmt: skip
+    return "| " + " | ".join([case.suite, label, str(s["n"]), interval, *rest]) + " |"
+
+
+def _figure(value: float | None, unit: str) -> str:
+    return "-" if value is None else f"{value:.3f} {unit}"
+
+
+def insert(text: str, table: str) -> str:
+    """The README with the table between its two marks."""
+    head, start, rest = text.partition(START)
+    _, end, tail = rest.partition(END)
+    return f"{head}{START}\n{table}\n{END}{tail}" if start and end else text
