@@ -58,7 +58,7 @@ def test_a_copy_of_the_workspace_without_its_repository_is_refused(tmp_path):
 def test_package_xml_names_every_ros_package_that_is_imported():
     manifest = ElementTree.parse(PACKAGE / "package.xml").getroot()
     declared = {element.text for element in manifest.findall("exec_depend")}
-    pattern = re.compile(r"^\s*(?:from|import) (rclpy|\w+_(?:msgs|srvs|interfaces))\b", re.MULTILINE)
+    pattern = re.compile(r"^\s*(?:from|import) (rclpy|ament_index_python|\w+_(?:msgs|srvs|interfaces))\b", re.MULTILINE)
     texts = [file.read_text(encoding="utf-8") for file in (PACKAGE / "beyondmimic_diffusion").rglob("*.py")]
     imported = {name for text in texts for name in pattern.findall(text)}
     assert imported <= declared
