@@ -35,7 +35,7 @@ def start_monitors(context: LaunchContext) -> list[Node | ExecuteProcess]:
         "foxglove": lambda: Node(
             package="foxglove_bridge",
             executable="foxglove_bridge",
-            parameters=[{"topic_whitelist": topics, **sim_time}],
+            parameters=[allowed],
         ),
         "record": lambda: ExecuteProcess(cmd=record, output="screen"),
     }

@@ -1,0 +1,170 @@
+"""Arming, playing, damping: the reactions, over topics."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="ROS 2 is not installed")
+bm = pytest.importorskip("beyondmimic_msgs.msg", reason="beyondmimic_msgs is not built")
+
+from beyondmimic_diffusion.core.errors import ArtifactMismatchError, ConfigError  # noqa: E402
+from beyondmimic_diffusion.core.robot import g1  # noqa: E402
+from beyondmimic_diffusion.core.types import Plan  # noqa: E402
+from beyondmimic_diffusion.nodes.action_executor_node import ActionExecutorNode  # noqa: E402
+from beyondmimic_diffusion.ros import qos  # noqa: E402
+from beyondmimic_diffusion.ros.conversions import plan_to_msg, time_from_msg  # noqa: E402
+from std_msgs.msg import Bool  # noqa: E402
+
+pytestmark = pytest.mark.ros
+STATE = bm.ExecutorState
+KNEE = g1.JOINT_NAMES.index("left_knee_joint")
+FAST = {"blend_time": 0.05, "plan_blend": 0.0, "realtime_priority": 0}
+# In one process with the test's own callbacks a tick may be late; what is tested here is the reaction, not the figure.
+PATIENT = {"watchdog.state_hold": 0.5, "watchdog.state_damp": 1.0, "watchdog.pause_after": 1.0, "coast_limit": 0.3}
+
+
+class Session:
+    """An executor, a robot at rest, and a planner that sends the stand pose with one knee bent a little."""
+
+    def __init__(self, ros, robot, folder, **parameters):
+        self.ros, self.robot = ros, robot
+        self.states = ros.heard(STATE, "executor/state", qos.LATCHED)
+        self.commands = ros.heard(bm.JointCommand, "motor_command", qos.NEWEST)
+        self.applied = ros.heard(bm.JointCommand, "applied_joint_commands", qos.DECIMATED)
+        self.stops = ros.heard(Bool, "e_stop", qos.LATCHED)
+        self.node = ros.make(ActionExecutorNode, {"policy": str(folder), **FAST, **PATIENT, **parameters})
+        self.plan_pub = ros.probe.create_publisher(bm.ActionPlan, "plan", qos.plan(0.32))
+        self.plan_id = 0
+        self.target = np.array(g1.DEFAULT_JOINT_POS)
+        self.target[KNEE] += 0.05
+        for publisher in (robot.imu_pub, robot.joint_pub, self.plan_pub):
+            ros.connected(publisher)
+
+    @property
+    def state(self):
+        return self.states[-1].state if self.states else None
+
+    def plan(self, **changes):
+        now = self.robot.sample_now()
+        self.plan_id += 1
+        values = {
+            "plan_id": self.plan_id, "session_id": 9, "stamp": now, "observation_stamp": now, "step_dt": 0.02,
+            "joint_targets": np.tile(self.target, (16, 1)), "trusted_steps": 16, "first_step": 1,
+            "valid_until": now + 0.32, **changes,
+        }  # fmt: skip
+        self.plan_pub.publish(plan_to_msg(Plan(**values), g1.JOINT_NAMES))
+
+    def arm(self):
+        self.ros.until(lambda: self.node._robot.read() is not None, self.robot.sample_now)
+        answer = self.ros.ask("executor/arm")
+        assert answer.success, answer.message
+
+    def track(self):
+        self.arm()
+        self.ros.until(lambda: self.state == STATE.TRACKING, self.plan)
+
+
+@pytest.fixture
+def session(ros, robot, manifest_folder):
+    return lambda **parameters: Session(ros, robot, manifest_folder, **parameters)
+
+
+def test_disarmed_it_streams_weak_damping_without_stiffness(session):
+    executor = session()
+    executor.ros.until(lambda: executor.commands and executor.states, executor.robot.sample_now)
+    command = executor.commands[-1]
+    assert executor.state == STATE.DISARMED
+    assert set(command.kp) == {0.0}
+    assert set(command.kd) == {1.0}
+
+
+def test_arming_without_samples_is_refused_with_the_reason(session):
+    executor = session()
+    answer = executor.ros.ask("executor/arm")
+    assert not answer.success
+    assert "no robot state received" in answer.message
+
+
+def test_armed_and_fed_with_plans_it_plays_them_with_the_gains_of_the_manifest(session):
+    executor = session()
+    executor.track()
+    executor.ros.until(lambda: executor.commands[-1].position[KNEE] > g1.DEFAULT_JOINT_POS[KNEE] + 0.049, executor.plan)
+    command = executor.commands[-1]
+    assert list(command.kp) == pytest.approx(list(g1.KP), rel=1e-6)  # float32
+    assert list(command.kd) == pytest.approx(list(g1.KD), rel=1e-6)
+
+
+def test_when_plans_stop_it_coasts_then_damps_and_says_why(session):
+    executor = session()
+    executor.track()
+    executor.ros.until(lambda: executor.state == STATE.DAMPING, executor.robot.sample_now)
+    seen = [m.state for m in executor.states]
+    assert STATE.COASTING in seen[seen.index(STATE.TRACKING) :]
+    assert executor.states[-1].reason == STATE.PLAN_STALE
+    executor.ros.until(lambda: set(executor.commands[-1].kp) == {0.0}, executor.robot.sample_now)
+
+
+def test_when_samples_stop_it_damps(session):
+    executor = session(**{"watchdog.state_hold": 0.1, "watchdog.state_damp": 0.2})
+    executor.track()
+    executor.ros.until(lambda: executor.state == STATE.DAMPING)
+    assert executor.states[-1].reason in (STATE.STATE_STALE, STATE.PLAN_STALE)
+
+
+def test_an_emergency_stop_damps_is_announced_and_its_release_ends_disarmed(session):
+    executor = session()
+    executor.track()
+    assert executor.ros.ask("e_stop_trigger").success
+    executor.ros.until(lambda: executor.stops and executor.stops[-1].data and executor.state == STATE.E_STOP)
+    assert not executor.ros.ask("executor/arm").success
+    answer = executor.ros.ask("e_stop_reset")
+    assert answer.success, answer.message
+    executor.ros.until(lambda: not executor.stops[-1].data and executor.state == STATE.DISARMED)
+
+
+def test_disarming_while_playing_goes_back_to_weak_damping(session):
+    executor = session()
+    executor.track()
+    assert executor.ros.ask("executor/disarm").success
+    executor.ros.until(lambda: executor.state == STATE.DISARMED, executor.robot.sample_now)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"joint_targets": np.full((16, g1.NUM_JOINTS), np.nan)},
+        {"trusted_steps": 20},
+        {"observation_stamp": 0.0},
+        {"stamp": 1.0, "observation_stamp": 1.0, "valid_until": 1.3},
+    ],
+    ids=["nan", "more trusted than sent", "zero stamp", "long past"],
+)
+def test_a_bad_plan_is_refused_and_counted_and_the_good_ones_go_on(session, changes):
+    executor = session()
+    executor.track()
+    executor.plan(**changes)
+    executor.ros.until(lambda: executor.states[-1].refused_plans >= 1, executor.plan)
+    assert executor.state in (STATE.TRACKING, STATE.COASTING)
+
+
+def test_applied_commands_carry_the_due_times_of_the_set_points_they_play(session):
+    executor = session()
+    executor.track()
+    start = time_from_msg(executor.ros.probe.get_clock().now().to_msg())
+    stamp = start + 0.02
+    executor.plan(stamp=stamp, observation_stamp=start, first_step=0, valid_until=stamp + 0.32)
+    due = [stamp + 0.02 * i for i in range(2, 6)]
+    executor.ros.until(lambda: time_from_msg(executor.applied[-1].header.stamp) > due[-1] + 0.02, executor.robot.sample_now)
+    applied = [time_from_msg(m.header.stamp) for m in executor.applied]
+    for expected in due:
+        assert min(abs(a - expected) for a in applied) < 2e-6  # the tolerance of due times, and a double at 1.7e9 s
+
+
+def test_it_does_not_start_without_a_policy_or_with_that_of_another_robot(ros, g1_manifest, tmp_path):
+    from dataclasses import replace
+
+    with pytest.raises(ConfigError, match="parameter 'policy' is empty"):
+        ros.make(ActionExecutorNode)
+    swapped = (g1_manifest.joint_names[1], g1_manifest.joint_names[0], *g1_manifest.joint_names[2:])
+    replace(g1_manifest, joint_names=swapped).save(tmp_path)
+    with pytest.raises(ArtifactMismatchError, match="left_hip"):
+        ros.make(ActionExecutorNode, {"policy": str(tmp_path)})
