@@ -10,9 +10,9 @@ from .virtualenv import VirtualEnv
 
 PROFILES = {
     "sim": "the stack in simulation, without torch",
-    "train": "the same, and training",
-    "test": "the same, and the test tools",
-    "ws": "the same, and colcon",
+    "train": "the stack and training",
+    "test": "the stack, training and the test tools",
+    "ws": "the stack, training, the test tools and colcon",
 }
 """Name -> what it is for; each holds all before it."""
 DISK_GB = {"sim": 2.5, "train": 5.0, "test": 5.0, "ws": 5.0}
