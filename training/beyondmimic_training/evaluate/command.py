@@ -1,0 +1,169 @@
+"""``evaluate``: a policy through closed-loop suites, figures and pictures out."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+from beyondmimic_diffusion.core.batch_planner import MODES, PlannerConfig
+from beyondmimic_diffusion.core.engine import BACKENDS, PolicyManifest
+from beyondmimic_diffusion.core.errors import ConfigError
+from beyondmimic_diffusion.core.parameters import from_mapping
+from beyondmimic_diffusion.core.steering import SteeringConfig
+from tqdm import tqdm
+
+from .controllers import PolicySettings
+from .film import make_film
+from .jobs import Outcome, Setup, plan_jobs, run_jobs
+from .judge import Trace, summarize
+from .pictures import Shown, choose, path_picture, velocity_picture
+from .report import commit, episode_rows, machine, markdown, table, write_json
+from .suites import SUITES, EpisodeSpec, Suite, suite_named
+
+_log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``evaluate``."""
+    parser.add_argument("--policy", type=Path, default=Path("policies/walk"), help="policy folder")
+    parser.add_argument("--suite", default="joystick", help=f"one or several of {', '.join(SUITES)}, with commas")
+    parser.add_argument("--episodes", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1, help="same seed, same episodes, whatever batch and workers")
+    parser.add_argument("--out", type=Path, help="folder for the report; out/evaluate/SUITE by default")
+    parser.add_argument("--batch", type=int, default=50, help="robots stepped together in one process")
+    parser.add_argument("--workers", type=int, default=2, help="processes; one core each")
+    parser.add_argument("--expert", action=argparse.BooleanOptionalAction, default=True, help="the expert's row too")
+    parser.add_argument("--videos", type=int, default=1, help="episodes to film, a failed one first")
+    parser.add_argument("--label", default="policy", help="name of the policy's row")
+    parser.add_argument("--physics-dt", type=float, default=0.002, help="time step of the physics [s]")
+    parser.add_argument("--backend", choices=BACKENDS, default="auto")
+    parser.add_argument("--guidance", choices=("on", "off"), default="on", help="off: the commands are kept from it")
+    parser.add_argument("--added-delay", type=float, default=0.0, help="delay the planner does not know of [s]")
+    parser.add_argument("--plan-period", type=float, default=0.04, help="time between two plans [s]")
+    parser.add_argument("--mode", choices=MODES, help="how plans are started")
+    parser.add_argument("--passes", type=int, help="denoising passes per plan; 0: the policy's own")
+    parser.add_argument("--guidance-scale", type=float, help="0: the policy's own")
+    parser.add_argument("--latency", type=float, help="modelled latency of a plan, known to the planner [s]")
+    parser.add_argument(
+        "--set", nargs="*", default=[], metavar="NAME=VALUE", help="planner.* and steering.* parameters, by full name"
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run ``evaluate``; returns the exit status."""
+    suites = [suite_named(name) for name in args.suite.split(",")]
+    if args.episodes < 1 or args.batch < 1:
+        raise ConfigError(f"--episodes {args.episodes} and --batch {args.batch} must be at least 1")
+    manifest = PolicyManifest.load(args.policy)
+    setup = make_setup(args)
+    root = args.out or Path("out/evaluate") / (suites[0].name if len(suites) == 1 else "suites")
+    reports = []
+    for suite in suites:
+        folder = root if len(suites) == 1 else root / suite.name
+        reports.append(evaluate(suite, setup, manifest, args, folder))
+    if len(reports) > 1:
+        write_json(root / "report.json", {"suites": {report["suite"]: report for report in reports}})
+        (root / "report.md").write_text(table(reports) + "\n", encoding="utf-8")
+    _log.info("\n%s\n\n%s", table(reports), root / "report.md")
+    return 0
+
+
+def make_setup(args: argparse.Namespace) -> Setup:
+    """Everything the workers need, from the command line.
+
+    Raises:
+        ConfigError: An unknown parameter, or a value out of range.
+    """
+    groups: dict[str, dict[str, Any]] = {"planner": {}, "steering": {}}
+    named = {"mode": args.mode, "passes": args.passes, "guidance_scale": args.guidance_scale, "latency": args.latency}
+    groups["planner"].update({name: value for name, value in named.items() if value is not None})
+    for item in args.set:
+        name, separator, value = item.partition("=")
+        group, _, parameter = name.partition(".")
+        if not separator or group not in groups or not parameter:
+            raise ConfigError(f"--set {item}: write planner.NAME=VALUE or steering.NAME=VALUE")
+        groups[group][parameter] = yaml.safe_load(value)
+    settings = PolicySettings(
+        planner=from_mapping(PlannerConfig, groups["planner"]),
+        steering=from_mapping(SteeringConfig, groups["steering"]),
+        guided=args.guidance == "on",
+        plan_period=args.plan_period,
+        added_delay=args.added_delay,
+    )
+    return Setup(args.policy, args.backend, settings, physics_dt=args.physics_dt, batch=args.batch, seed=args.seed)
+
+
+def evaluate(
+    suite: Suite, setup: Setup, manifest: PolicyManifest, args: argparse.Namespace, folder: Path
+) -> dict[str, Any]:
+    """One suite: run, judge, write; returns what ``report.json`` holds."""
+    folder.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    outcomes = {who: _run(suite, who, setup, args) for who in (("policy", "expert") if args.expert else ("policy",))}
+    figures = {who: summarize([result for result, _ in rows]) for who, rows in outcomes.items()}
+    report: dict[str, Any] = {
+        "suite": suite.name,
+        "policy": manifest.name,
+        "policy_sha256": manifest.onnx_sha256,
+        "label": args.label,
+        "episodes": args.episodes,
+        "seed": args.seed,
+        **figures["policy"],
+        "expert": {"name": setup.expert, "episodes": args.episodes, **figures["expert"]} if args.expert else None,
+        "settings": {
+            **asdict(setup.settings),
+            "sampling": asdict(manifest.sampling),
+            "physics_dt": setup.physics_dt,
+            "backend": setup.backend,
+        },
+        "command": shlex.join(["python", "-m", "beyondmimic_training", *sys.argv[1:]]),
+        "machine": machine(),
+        "commit": commit(),
+        "wall_time": round(time.monotonic() - began, 1),
+    }
+    write_json(folder / "report.json", report)
+    rows = [row for who, found in outcomes.items() for row in episode_rows(who, [result for result, _ in found])]
+    write_json(folder / "episodes.json", rows)
+    pictures = _draw(suite, setup.seed, outcomes["policy"], folder, args.videos)
+    (folder / "report.md").write_text(markdown(report, suite.text + ".", pictures), encoding="utf-8")
+    return report
+
+
+def _run(suite: Suite, who: str, setup: Setup, args: argparse.Namespace) -> list[Outcome]:
+    jobs = plan_jobs(suite.name, who, args.episodes, setup.batch, args.workers)
+    total = sum(suite.episode(setup.seed, index).duration for index in range(args.episodes))
+    shape = "{l_bar}{bar}| {n:.0f}/{total:.0f} s of robot time [{elapsed}<{remaining}{postfix}]"
+    with tqdm(total=total, desc=f"{suite.name}, {who}", bar_format=shape, mininterval=1.0, smoothing=0.1) as bar:
+        outcomes = [o for part in run_jobs(setup, jobs, args.workers, bar.update) for o in part]
+        bar.set_postfix_str(f"{sum(not result.success for result, _ in outcomes)} falls")
+    return outcomes
+
+
+def _draw(suite: Suite, seed: int, outcomes: Sequence[Outcome], folder: Path, videos: int) -> list[Path]:
+    shown: list[Shown] = [(suite.episode(seed, result.index), result, trace) for result, trace in outcomes]
+    paths = [folder / "velocity.png", folder / "paths.png"]
+    velocity_picture(paths[0], choose(shown, 4))
+    path_picture(paths[1], shown)
+    for spec, _, trace in choose(shown, videos):
+        film = make_film(folder / f"episode_{spec.index}.mp4", trace.qpos, _captions(spec, trace))
+        if film is None:
+            break
+        paths.append(film)
+    return paths
+
+
+def _captions(spec: EpisodeSpec, trace: Trace) -> list[str]:
+    captions = []
+    for elapsed in trace.times:
+        command = spec.command_at(elapsed)
+        asked = "no command" if command is None else "command: {:+.2f} m/s, {:+.2f} m/s, {:+.2f} rad/s".format(*command)
+        captions.append(f"{elapsed:5.1f} s   episode {spec.index}\n{asked}")
+    return captions

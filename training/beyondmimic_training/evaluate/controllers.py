@@ -1,0 +1,201 @@
+"""What is put to the test: a policy planned and played as on the robot, or the expert that was given the command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+from beyondmimic_diffusion.core.batch_planner import BatchPlanner, PlannerConfig
+from beyondmimic_diffusion.core.engine import LoadedPolicy
+from beyondmimic_diffusion.core.errors import ConfigError
+from beyondmimic_diffusion.core.execution import PlanBuffer, SafetyFilter, SampleStatus
+from beyondmimic_diffusion.core.execution.robot_limits import g1_limits
+from beyondmimic_diffusion.core.guidance import JoystickGoal
+from beyondmimic_diffusion.core.planner import RobotTrack
+from beyondmimic_diffusion.core.robot import g1
+from beyondmimic_diffusion.core.robot.kinematics import Kinematics
+from beyondmimic_diffusion.core.steering import SteeringConfig
+from beyondmimic_diffusion.core.types import Array, JointCommand, Plan
+from numpy.typing import NDArray
+
+from ..experts import CONTROL_DT as EXPERT_DT
+from ..experts import Expert, RobotBatch
+from .fleet import CONTROL_DT, Fleet
+from .suites import EpisodeSpec
+
+TICKS_PER_SETPOINT = round(EXPERT_DT / CONTROL_DT)
+"""Control steps in 20 ms."""
+
+
+class Controller(Protocol):
+    """Moves a fleet."""
+
+    starved: NDArray[np.integer]
+    """Control steps of each robot without anything to play, shape (B,)."""
+
+    def begin(self, specs: Sequence[EpisodeSpec], fleet: Fleet) -> None:
+        """Get ready for these episodes."""
+        ...
+
+    def watch(self, stamp: float, fleet: Fleet, targets: Array) -> None:
+        """See what happens before the start, every 20 ms: targets (B, J) are in force from ``stamp`` on."""
+        ...
+
+    def act(self, tick: int, stamp: float, fleet: Fleet, wanted: Array | None) -> None:
+        """Command the motors of the robots that stand, every control step.
+
+        Args:
+            tick: Control steps since the start.
+            stamp: Now [s].
+            fleet: The robots.
+            wanted: Velocity commands (B, 3), None: none.
+        """
+        ...
+
+
+class ExpertDriver:
+    """The expert on all robots at once; also leads robots in that start walking."""
+
+    def __init__(self, expert: Expert):
+        self._expert = expert
+        self._zeros = np.zeros(g1.NUM_JOINTS)
+
+    def reset(self, fleet: Fleet) -> None:
+        """Forget everything."""
+        self._expert.reset(self._see(fleet))
+
+    def drive(self, stamp: float, fleet: Fleet, rows: Sequence[int], wanted: Array) -> Array:
+        """Targets (B, J) for the next 20 ms, sent to the motors of ``rows``; commands ``wanted`` (B, 3)."""
+        targets = self._expert.act(self._see(fleet), wanted)
+        for row in rows:
+            command = JointCommand(stamp, targets[row], self._zeros, self._expert.kp, self._expert.kd, self._zeros)
+            fleet.sims[row].apply(command)
+        return targets
+
+    @staticmethod
+    def _see(fleet: Fleet) -> RobotBatch:
+        qpos, qvel = fleet.coordinates()
+        return RobotBatch(qpos[:, 3:7], qvel[:, 3:6], qpos[:, 7:], qvel[:, 6:])
+
+
+class ExpertController:
+    """The reference row: no planner, no latency, no filter. Where nothing is commanded it keeps its lead-in command."""
+
+    def __init__(self, driver: ExpertDriver):
+        self._driver = driver
+        self.starved = np.zeros(0, dtype=int)
+
+    def begin(self, specs: Sequence[EpisodeSpec], fleet: Fleet) -> None:
+        """See :class:`Controller`."""
+        self.starved = np.zeros(len(specs), dtype=int)
+        self._unasked = np.array([spec.lead_in or (0.0, 0.0, 0.0) for spec in specs])
+
+    def watch(self, stamp: float, fleet: Fleet, targets: Array) -> None:
+        """See :class:`Controller`; it is the one that drives."""
+
+    def act(self, tick: int, stamp: float, fleet: Fleet, wanted: Array | None) -> None:
+        """See :class:`Controller`."""
+        if tick % TICKS_PER_SETPOINT == 0:
+            self._driver.drive(stamp, fleet, fleet.standing, self._unasked if wanted is None else wanted)
+
+
+@dataclass(frozen=True)
+class PolicySettings:
+    """How the policy is planned and played."""
+
+    planner: PlannerConfig = field(default_factory=PlannerConfig)
+    steering: SteeringConfig = field(default_factory=SteeringConfig)
+    guided: bool = True
+    """False: the commands are kept from it."""
+    plan_period: float = 0.04
+    """Time between two plans [s]."""
+    added_delay: float = 0.0
+    """Delay of each plan that the planner does not know of, on top of ``planner.latency`` [s]."""
+
+
+class PolicyController:
+    """Per robot a track, a plan buffer and a safety filter; one batch planner for all."""
+
+    def __init__(self, policy: LoadedPolicy, settings: PolicySettings):
+        self._policy, self._settings = policy, settings
+        m = policy.manifest
+        self._kp, self._kd = np.array(m.kp), np.array(m.kd)
+        self._zeros = np.zeros(len(m.joint_names))
+        self._stand = np.array(m.default_joint_pos)
+        self._kinematics = Kinematics()
+        self._observe_ticks = _ticks(min(m.step_dt, settings.plan_period), "the policy's step")
+        self._plan_ticks = _ticks(settings.plan_period, "the plan period")
+        self._delay_ticks = _ticks(settings.planner.latency + settings.added_delay, "latency and added delay")
+        self.starved = np.zeros(0, dtype=int)
+        """Control steps of each robot whose plan had run out, shape (B,); the last target is held then."""
+
+    def begin(self, specs: Sequence[EpisodeSpec], fleet: Fleet) -> None:
+        """See :class:`Controller`."""
+        rows = len(specs)
+        limits = g1_limits()
+        seeded = replace(self._settings.planner, seed=specs[0].seed)
+        sessions = [spec.index for spec in specs]
+        self._planner = BatchPlanner(self._policy, seeded, rows, self._settings.steering, sessions)
+        self._buffers = [PlanBuffer(len(self._stand)) for _ in range(rows)]
+        self._filters = [SafetyFilter(limits) for _ in range(rows)]
+        self._tracks = [RobotTrack(self._planner, self._kinematics) for _ in range(rows)]
+        self._targets = np.tile(self._stand, (rows, 1))
+        self.starved = np.zeros(rows, dtype=int)
+        self._on_the_way: list[tuple[int, list[Plan]]] = []
+        self._number = 0
+
+    def watch(self, stamp: float, fleet: Fleet, targets: Array) -> None:
+        """See :class:`Controller`."""
+        self._look(stamp, fleet)
+        for track, target in zip(self._tracks, targets, strict=True):
+            track.observe_executed(stamp, target)
+        self._targets = np.array(targets)
+
+    def act(self, tick: int, stamp: float, fleet: Fleet, wanted: Array | None) -> None:
+        """See :class:`Controller`."""
+        if tick % self._observe_ticks == 0:
+            self._look(stamp, fleet)
+        if tick % self._plan_ticks == 0:
+            self._on_the_way.append((tick + self._delay_ticks, self._plan(wanted)))
+        while self._on_the_way and self._on_the_way[0][0] <= tick:
+            for buffer, plan in zip(self._buffers, self._on_the_way.pop(0)[1], strict=True):
+                buffer.accept(plan, stamp)
+        for row in fleet.standing:
+            self._play(row, tick, stamp, fleet)
+
+    def _look(self, stamp: float, fleet: Fleet) -> None:
+        pos, vel = self._kinematics.key_points_batch(*fleet.coordinates())
+        for row, track in enumerate(self._tracks):
+            track.observe(fleet.state(row, stamp), (pos[row], vel[row]))
+
+    def _plan(self, wanted: Array | None) -> list[Plan]:
+        goals = []
+        if wanted is not None and self._settings.guided:
+            goals = [JoystickGoal(vel_xy_c=wanted[:, :2], yaw_rate=wanted[:, 2])]
+        observations = [track.observation() for track in self._tracks]
+        plans = self._planner.plan(observations, goals, [self._number] * len(observations))
+        self._number += 1
+        for track, plan in zip(self._tracks, plans, strict=True):
+            track.remember(plan)
+        return plans
+
+    def _play(self, row: int, tick: int, stamp: float, fleet: Fleet) -> None:
+        sample = self._buffers[row].sample(stamp)
+        if sample.joint_target is not None:
+            self._targets[row] = sample.joint_target
+        self.starved[row] += sample.status is SampleStatus.EXHAUSTED
+        sim = fleet.sims[row]
+        wanted = JointCommand(stamp, self._targets[row].copy(), self._zeros, self._kp, self._kd, self._zeros)
+        command, _ = self._filters[row].filter(wanted, sim.data.qpos[7:], sim.data.qvel[6:], CONTROL_DT)
+        sim.apply(command)
+        if tick % TICKS_PER_SETPOINT == 0:
+            self._tracks[row].observe_executed(stamp, command.position)
+
+
+def _ticks(time: float, what: str) -> int:
+    ticks = round(time / CONTROL_DT)
+    if abs(ticks * CONTROL_DT - time) > 1e-9:
+        raise ConfigError(f"{what} is {time} s; the evaluation needs a multiple of {CONTROL_DT} s")
+    return ticks

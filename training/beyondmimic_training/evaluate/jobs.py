@@ -1,0 +1,122 @@
+"""Episodes spread over processes. Which process or batch an episode is in does not change it."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing as mp
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from beyondmimic_diffusion.core.engine import load_policy
+
+from ..experts import make_expert
+from .controllers import Controller, ExpertController, ExpertDriver, PolicyController, PolicySettings
+from .fleet import Fleet
+from .judge import EpisodeResult, Trace, judge
+from .rollout import run_episodes
+from .suites import suite_named
+
+POLL = 0.2
+"""How often the progress of the workers is looked at [s]."""
+Outcome = tuple[EpisodeResult, Trace]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a worker needs."""
+
+    policy: Path
+    backend: str = "auto"
+    settings: PolicySettings = field(default_factory=PolicySettings)
+    expert: str = "fastsac_walker"
+    physics_dt: float = 0.002
+    batch: int = 50
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One batch of episodes with one controller."""
+
+    suite: str
+    controller: str
+    """``policy`` or ``expert``."""
+    episodes: tuple[int, ...]
+
+
+def plan_jobs(suite: str, controller: str, episodes: int, batch: int, workers: int) -> list[Job]:
+    """Batches of even size: at most ``batch``, and at least one for each worker if there are enough episodes."""
+    count = max(-(-episodes // batch), min(workers, episodes))
+    bounds = [episodes * i // count for i in range(count + 1)]
+    return [Job(suite, controller, tuple(range(a, b))) for a, b in itertools.pairwise(bounds)]
+
+
+class Worker:
+    """Loads everything once and runs jobs."""
+
+    def __init__(self, setup: Setup):
+        self._setup = setup
+        self._policy = load_policy(setup.policy, setup.backend)
+        self._driver = ExpertDriver(make_expert(setup.expert))
+        self._fleet: Fleet | None = None
+
+    def run(self, job: Job, progress: Callable[[float], object] | None = None) -> list[Outcome]:
+        """Live through a job's episodes and judge them."""
+        suite = suite_named(job.suite)
+        specs = [suite.episode(self._setup.seed, index) for index in job.episodes]
+        if self._fleet is None or self._fleet.capacity < len(specs):
+            self._fleet = Fleet(len(specs), self._setup.physics_dt)
+        controller: Controller = (
+            ExpertController(self._driver)
+            if job.controller == "expert"
+            else PolicyController(self._policy, self._setup.settings)
+        )
+        leads_in = suite.walking_share > 0.0 or job.controller == "expert"
+        traces = run_episodes(specs, self._fleet, controller, self._driver if leads_in else None, progress)
+        rows = zip(specs, traces, controller.starved, strict=True)
+        return [(judge(spec, trace, int(starved)), trace) for spec, trace, starved in rows]
+
+
+_worker: Worker | None = None
+_progress: Any = None
+
+
+def _start(setup: Setup, progress: Any) -> None:
+    global _worker, _progress
+    _worker, _progress = Worker(setup), progress
+
+
+def _run(job: Job) -> list[Outcome]:
+    assert _worker is not None
+    return _worker.run(job, _progress.put)
+
+
+def run_jobs(
+    setup: Setup, jobs: Sequence[Job], workers: int, progress: Callable[[float], object]
+) -> list[list[Outcome]]:
+    """Outcomes of each job, in order.
+
+    Args:
+        setup: What workers need.
+        jobs: Batches of episodes.
+        workers: Processes; 1 runs in this one.
+        progress: Told how much robot time has passed [s] since it was last told.
+    """
+    if workers <= 1 or len(jobs) <= 1:
+        worker = Worker(setup)
+        return [worker.run(job, progress) for job in jobs]
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")  # read by the workers' NumPy; each has one core
+    context = mp.get_context("spawn")
+    told = context.SimpleQueue()
+    with context.Pool(min(workers, len(jobs)), _start, (setup, told)) as pool:
+        pending = [pool.apply_async(_run, (job,)) for job in jobs]
+        for result in pending:
+            while not result.ready():
+                result.wait(POLL)
+                while not told.empty():
+                    progress(told.get())
+        return [result.get() for result in pending]
