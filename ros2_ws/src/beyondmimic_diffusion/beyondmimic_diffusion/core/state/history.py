@@ -16,8 +16,8 @@ _LERPED = ("root_pos_w", "root_lin_vel_w", "root_ang_vel_w", "joint_pos", "joint
 class StateHistory:
     """The last states of one robot, interpolated to N + 1 steps that end at the newest one.
 
-    Before enough time has passed, the oldest state stands for everything before it: a robot that has just been switched on
-    has stood still.
+    Before enough time has passed, the oldest state stands for everything before it: a robot that has just been switched
+    on has stood still.
     """
 
     def __init__(self, history_len: int, step_dt: float):

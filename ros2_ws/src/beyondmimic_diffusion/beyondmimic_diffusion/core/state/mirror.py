@@ -24,7 +24,7 @@ class Mirror:
         representation: BodyPosRepresentation | JointRotRepresentation,
         key_point_index: Sequence[int],
         joint_index: Sequence[int],
-        joint_sign: Sequence[float],
+        joint_sign: Sequence[float] | Array,
     ):
         """
         Args:

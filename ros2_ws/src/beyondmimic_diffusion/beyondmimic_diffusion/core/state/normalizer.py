@@ -19,7 +19,8 @@ class Normalizer:
     """``normalize(v) = (v - offset) / scale``, with the range the data had.
 
     ``fit(..., "range")`` maps [min, max] to [-1, 1] (the papers'); ``"std"`` maps to zero mean and unit variance, so
-    that the features match the unit noise of the diffusion and few denoising passes suffice. Both clamp to the data's range.
+    that the features match the unit noise of the diffusion and few denoising passes suffice. Both clamp to the data's
+    range.
     """
 
     scale: Array
