@@ -13,6 +13,7 @@ from beyondmimic_diffusion.core.guidance.goals import HeadingGoal, JoystickGoal,
 from beyondmimic_diffusion.core.planner import GuidedPlanner, PlannerConfig
 from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.robot.kinematics import Kinematics
+from beyondmimic_diffusion.core.state import character_frame
 from beyondmimic_diffusion.core.types import Plan, RobotState
 from scipy.spatial.transform import Rotation
 
@@ -417,6 +418,19 @@ def test_a_robot_told_to_stand_gets_no_correction_of_its_goal(policy, kinematics
     fresh.advance(0.3 + 4 * STEP_DT)
     fresh.planner._next_id = 4
     np.testing.assert_array_equal(fresh.planner.plan((JoystickGoal(),)).joint_targets, last.joint_targets)
+
+
+def test_what_is_kept_of_a_plan_is_expressed_in_the_newest_character_frame(policy, kinematics):
+    run = Run(policy, kinematics, PlannerConfig(mode="rolling"))
+    run.plans(1)
+    batch, old = run.planner.batch, run.planner.track.observation().states
+    run.advance(0.9)
+    new = run.planner.track.observation().states
+    frame = character_frame(new[-1:])
+    encode, normalize = batch.representation.encode, batch.state_norm.normalize
+    kept = normalize(encode(old, character_frame(old[-1])))[None].astype(np.float32)
+    expected = normalize(encode(old, character_frame(new[-1])))[None]
+    np.testing.assert_allclose(batch._reframe(frame)(kept), expected, atol=2e-5)  # float32
 
 
 # ---------------------------------------------------------------- refusals
