@@ -42,7 +42,11 @@ def frames(length: int, num_joints: int, num_points: int, seed: int, command: np
         ],
         axis=-1,
     )
-    joints = 0.3 * np.sin(5.0 * time + rng.uniform(0.0, 6.0, num_joints))
+
+    def swings(width: int, size: float) -> np.ndarray:
+        return size * np.sin(5.0 * time + rng.uniform(0.0, 6.0, width))
+
+    joints = swings(num_joints, 0.3)
     offsets = rng.uniform(-0.4, 0.4, (num_points, 3))
     swing = 0.05 * np.sin(7.0 * time[..., None] + rng.uniform(0.0, 6.0, (num_points, 3)))
     points = [position + about_z(offsets[m] + swing[:, m], yaw) for m in range(num_points)]
@@ -53,11 +57,11 @@ def frames(length: int, num_joints: int, num_points: int, seed: int, command: np
         "root_pos_w": position,
         "root_quat_w": quat,
         "root_lin_vel_w": velocity,
-        "root_ang_vel_w": np.concatenate([rng.normal(0.0, 0.1, (length, 2)), command[:, 2:]], axis=1),
+        "root_ang_vel_w": np.concatenate([swings(2, 0.1), command[:, 2:]], axis=1),
         "joint_pos": joints,
-        "joint_vel": 1.5 * np.cos(5.0 * time + rng.uniform(0.0, 6.0, num_joints)),
+        "joint_vel": swings(num_joints, 1.5),
         "key_pos_w": np.concatenate(points, axis=1),
-        "key_vel_w": np.tile(velocity, num_points) + rng.normal(0.0, 0.1, (length, 3 * num_points)),
+        "key_vel_w": np.tile(velocity, num_points) + swings(3 * num_points, 0.1),
         "target_clean": clean,
         "target_executed": clean + rng.normal(0.0, 0.05, joints.shape),
         "command": command,

@@ -115,41 +115,70 @@ class TrainConfig:
 _SECTIONS = {"model": ModelConfig, "levels": LevelConfig, "windows": WindowConfig}
 
 
-def _build(cls: type, mapping: Mapping[str, Any], where: str) -> Any:
-    known = {f.name for f in fields(cls)}
+def _build(cls: type, mapping: Any, where: str) -> Any:
+    if not isinstance(mapping, Mapping):
+        raise ConfigError(f"{where} is {mapping!r}; it should hold key: value pairs")
+    defaults = {f.name: getattr(cls, f.name, None) for f in fields(cls)}
     for key in mapping:
-        if key not in known:
-            raise ConfigError(f"'{key}' in {where} is unknown; known are {', '.join(sorted(known))}")
+        if key not in defaults:
+            raise ConfigError(f"'{key}' in {where} is unknown; known are {', '.join(sorted(defaults))}")
     values = {
-        key: _build(_SECTIONS[key], value, key)
-        if key in _SECTIONS
-        else tuple(value)
-        if isinstance(value, list)
-        else value
+        key: _build(_SECTIONS[key], value, key) if key in _SECTIONS else _fitted(value, defaults[key], key, where)
         for key, value in mapping.items()
     }
     return cls(**values)
+
+
+def _fitted(value: Any, default: Any, key: str, where: str) -> Any:
+    """A value as its field's type; YAML reads ``1e-3`` as text and lists for tuples."""
+    if isinstance(default, tuple):
+        items = value if isinstance(value, list | tuple) else [value]
+        return tuple(_fitted(item, default[0], key, where) for item in items)
+    try:
+        if isinstance(default, bool) or isinstance(value, bool):
+            fits = isinstance(default, bool) and isinstance(value, bool)
+        elif isinstance(default, float):
+            value, fits = float(value), True
+        elif isinstance(default, int):
+            fits = float(value) == int(float(value))
+            value = int(float(value))
+        else:
+            fits = isinstance(value, str)
+    except (TypeError, ValueError, OverflowError):
+        fits = False
+    if not fits:
+        raise ConfigError(f"'{key}' in {where} is {value!r}; it should be a {type(default).__name__}, as {default!r}")
+    return value
 
 
 def train_config(mapping: Mapping[str, Any], where: str = "the training configuration") -> TrainConfig:
     """Configuration from plain data.
 
     Raises:
-        ConfigError: A key is unknown.
+        ConfigError: A key is unknown, or a value is of another type than the field.
     """
     return _build(TrainConfig, mapping, where)
 
 
 def load_train_config(path: Path, overrides: list[str]) -> TrainConfig:
-    """Configuration from a YAML file and ``key=value`` or ``section.key=value`` overrides."""
-    mapping: dict[str, Any] = (yaml.safe_load(path.read_text()) or {}) if path else {}
+    """Configuration from a YAML file and ``key=value`` or ``section.key=value`` overrides.
+
+    Raises:
+        ConfigError: No such file, no YAML, an override of another form, or what :func:`train_config` refuses.
+    """
+    try:
+        mapping = yaml.safe_load(path.read_text()) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"configuration '{path}' cannot be read: {error}") from error
+    if not isinstance(mapping, dict):
+        raise ConfigError(f"configuration '{path}' is {mapping!r}; it should hold key: value pairs")
     for item in overrides:
         key, sep, value = item.partition("=")
-        if not sep:
-            raise ConfigError(f"override '{item}' should read key=value")
         *sections, name = key.split(".")
-        target = mapping
-        for section in sections:
-            target = target.setdefault(section, {})
+        if not sep or len(sections) > 1:
+            raise ConfigError(f"override '{item}' should read key=value or section.key=value")
+        target = mapping.setdefault(sections[0], {}) if sections else mapping
+        if not isinstance(target, dict):
+            raise ConfigError(f"override '{item}': '{sections[0]}' is a value, not a section")
         target[name] = yaml.safe_load(value)
     return train_config(mapping, str(path))

@@ -1,4 +1,4 @@
-"""Windows of history and future, cut from recorded trajectories and drawn with the weights that matter in closed loop."""
+"""Windows of history and future, cut from recordings and drawn with the weights that matter in closed loop."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class WindowSource:
         return start[keep] + before, start[keep] + length[keep] - after
 
     def centres(self, holdout: float, validation: bool) -> NDArray[np.integer]:
-        """Indices of all frames a window may be centred on; ``holdout`` is the share of episodes kept for validation."""
+        """Frames a window may be centred on; ``holdout`` is the share of episodes kept for validation."""
         count = len(self.first)
         split = count - max(1, round(holdout * count)) if count > 1 else count
         chosen = slice(split, count) if validation and count > 1 else slice(0, split)
@@ -185,12 +185,14 @@ class WindowSampler:
     def _velocity_weights(self, centres: NDArray[np.integer]) -> Array:
         """Weights that even out the velocities executed over the horizon."""
         layout = self.source.representation.layout
-        columns = [layout["root_lin_vel_c"].start, layout["root_lin_vel_c"].start + 1, layout["root_ang_vel_c"].stop - 1]
+        linear, angular = layout["root_lin_vel_c"], layout["root_ang_vel_c"]
+        columns = [linear.start, linear.start + 1, angular.stop - 1]
         velocity = self.source.local[:, columns]
         total = np.concatenate([np.zeros((1, 3)), np.cumsum(velocity, axis=0, dtype=np.float64)])
         ahead = self.source.model.horizon * self.source.model.setpoints_per_step
         mean = (total[np.minimum(centres + ahead, len(velocity))] - total[centres]) / ahead
-        _, which, count = np.unique(np.round(mean / _BINS).astype(np.int64), axis=0, return_inverse=True, return_counts=True)
+        bins = np.round(mean / _BINS).astype(np.int64)
+        _, which, count = np.unique(bins, axis=0, return_inverse=True, return_counts=True)
         return np.maximum(count[which.ravel()], 50).astype(np.float64) ** -_EVENNESS
 
     def draw(self, batch: int, rng: np.random.Generator) -> NDArray[np.integer]:
@@ -204,12 +206,11 @@ class WindowSampler:
             out[mask] = members[np.minimum(position, len(members) - 1)]
         return out
 
-    def batch(
-        self, size: int, rng: np.random.Generator, state_norm: Normalizer, action_norm: Normalizer
-    ) -> Batch:
+    def batch(self, size: int, rng: np.random.Generator, state_norm: Normalizer, action_norm: Normalizer) -> Batch:
         """Draw, cut, mirror and normalise."""
         mirrored = rng.random(size) < (0.5 if self.config.mirror else 0.0)
-        return normalized(self.source.windows(self.draw(size, rng), mirrored), self.source.model, state_norm, action_norm)
+        windows = self.source.windows(self.draw(size, rng), mirrored)
+        return normalized(windows, self.source.model, state_norm, action_norm)
 
 
 def normalized(windows: Windows, model: ModelConfig, state_norm: Normalizer, action_norm: Normalizer) -> Batch:

@@ -135,7 +135,7 @@ def make_manifest(data: dict[str, Any], name: str, sampling: SamplingDefaults, s
         num_denoising_steps=model.num_levels,
         schedule=model.schedule,
         state_kind=model.state,
-        key_points=tuple(KeyPointFact(p.name, p.body, tuple(p.offset_b), p.radius) for p in g1.KEY_POINTS),
+        key_points=tuple(KeyPointFact(p.name, p.body, p.offset_b, p.radius) for p in g1.KEY_POINTS),
         state_normalizer=NormalizerStats.of(Normalizer.from_dict(data["state_norm"])),
         action_normalizer=NormalizerStats.of(Normalizer.from_dict(data["action_norm"])),
         delay_range=_delay_range(provenance["collect"]),

@@ -13,8 +13,8 @@ def draw_levels(
 ) -> Tensor:
     """Noise levels of one modality, in three joint distributions; over all tokens each of 0 .. K-1 is equally frequent.
 
-    A window's tokens share one level, or follow a ramp that never falls along the horizon (as rolling inference needs), or
-    are independent (Diffuse-CLoC section 4.2).
+    A window's tokens share one level, or follow a ramp that never falls along the horizon (as rolling inference needs),
+    or are independent (Diffuse-CLoC section 4.2).
 
     Returns:
         Integers, shape (batch, length).
@@ -23,9 +23,7 @@ def draw_levels(
     shared = independent[:, :1].expand(-1, length)
     ramp = independent.sort(dim=1).values
     kind = torch.rand(batch, 1, generator=generator)
-    return torch.where(
-        kind < config.shared, shared, torch.where(kind < config.shared + config.ramp, ramp, independent)
-    )
+    return torch.where(kind < config.shared, shared, torch.where(kind < config.shared + config.ramp, ramp, independent))
 
 
 def commit_prefix(action_levels: Tensor, config: LevelConfig, generator: torch.Generator | None = None) -> Tensor:

@@ -22,6 +22,7 @@ from .config import TrainConfig, load_train_config
 from .dataset import WindowSource
 from .store import Dataset, load_dataset
 from .trainer import Trainer
+from .world import leave_world
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ def main(args: argparse.Namespace) -> int:
     config = load_train_config(args.config, args.overrides)
     trainer = make_trainer(config)
     path = trainer.fit(resume=not args.fresh)
+    leave_world()
     if trainer.world.leads:
         _log.info("%d steps, %d samples, %.0f s: %s", trainer.step, trainer.samples, trainer.seconds, path)
     return 0

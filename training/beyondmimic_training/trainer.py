@@ -1,15 +1,11 @@
-"""The training loop: checkpoints, resume, progress, one process or several."""
+"""The training loop, its checkpoints and how it is resumed; one process or several."""
 
 from __future__ import annotations
 
+import itertools
 import json
-import math
-import os
-import queue
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,138 +14,23 @@ import torch
 import torch.distributed as dist
 from beyondmimic_diffusion.core.diffusion.denoiser import DenoiserConfig, StateActionDenoiser
 from beyondmimic_diffusion.core.diffusion.scheduler import NoiseScheduler
-from beyondmimic_diffusion.core.errors import ArtifactError, ConfigError
+from beyondmimic_diffusion.core.errors import ArtifactError
 from beyondmimic_diffusion.core.state import Normalizer
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from .config import TrainConfig
+from .curves import Curves
 from .dataset import Batch, WindowSampler, WindowSource
 from .ema import Ema
 from .loss import co_diffusion_loss, commit_prefix, draw_levels
+from .optimizers import learning_rate_factor, make_optimizers, progress
+from .prefetch import Prefetcher
+from .world import choose_precision, join_world
 
 CHECKPOINT = "checkpoint.pt"
 _OTHERS = (SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
-
-
-@dataclass(frozen=True)
-class World:
-    """This process among those that torchrun started."""
-
-    rank: int
-    size: int
-    device: torch.device
-
-    @property
-    def leads(self) -> bool:
-        """Whether this process writes checkpoints and curves."""
-        return self.rank == 0
-
-
-def join_world() -> World:
-    """Join the processes torchrun started (gloo on CPUs, nccl on GPUs); alone without torchrun."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    cuda = torch.cuda.is_available()
-    device = torch.device(f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if cuda else "cpu")
-    if size > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if cuda else "gloo")
-    return World(dist.get_rank() if size > 1 else 0, size, device)
-
-
-def choose_precision(asked: str, device: torch.device) -> torch.dtype:
-    """float32 or bfloat16; ``auto`` takes bfloat16 on GPUs, and on CPUs where a matrix product of our size runs faster.
-
-    Raises:
-        ConfigError: Another word was asked for.
-    """
-    named = {"fp32": torch.float32, "bf16": torch.bfloat16}
-    if asked in named:
-        return named[asked]
-    if asked != "auto":
-        raise ConfigError(f"precision '{asked}' is unknown; known are auto, fp32 and bf16")
-    if device.type == "cuda":
-        return torch.bfloat16
-    return min(named.values(), key=_matmul_time)
-
-
-def _matmul_time(dtype: torch.dtype) -> float:
-    a, b = torch.randn(2048, 256, dtype=dtype), torch.randn(256, 1024, dtype=dtype)
-    times = []
-    for _ in range(12):
-        start = time.perf_counter()
-        a @ b
-        times.append(time.perf_counter() - start)
-    return sorted(times)[4]
-
-
-def make_optimizers(model: nn.Module, config: TrainConfig) -> list[torch.optim.Optimizer]:
-    """AdamW with weight decay on matrices only; with ``muon`` the transformer's matrices go to Muon."""
-    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    matrices = [p for n, p in named if p.ndim == 2 and ".blocks." in f".{n}"]
-    hidden = {id(p) for p in matrices} if config.optimizer == "muon" else set()
-    rest = [p for _, p in named if id(p) not in hidden]
-    groups = [
-        {"params": [p for p in rest if p.ndim >= 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas)]
-    if config.optimizer == "muon":
-        optimizers.append(torch.optim.Muon(matrices, lr=config.muon_learning_rate, weight_decay=config.weight_decay))
-    elif config.optimizer != "adamw":
-        raise ConfigError(f"optimizer '{config.optimizer}' is unknown; known are adamw and muon")
-    return optimizers
-
-
-def progress(step: int, seconds: float, config: TrainConfig) -> float:
-    """Share of the run that is over, by steps or by time, whichever is further."""
-    by_time = seconds / (60.0 * config.minutes) if config.minutes > 0.0 else 0.0
-    return max(step / max(1, config.steps), by_time)
-
-
-def learning_rate_factor(step: int, done: float, config: TrainConfig) -> float:
-    """Linear warm-up, then cosine decay to the final rate; a factor on the peak rate."""
-    floor = config.final_learning_rate / config.learning_rate
-    warm = min(1.0, (step + 1) / max(1, config.warmup_steps))
-    done = min(1.0, done)
-    return warm * (floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * done)))
-
-
-class Prefetcher:
-    """Makes batches in a thread, a few ahead."""
-
-    def __init__(self, make: Any, ahead: int = 4):
-        self._queue: queue.Queue[Any] = queue.Queue(ahead)
-        self._make = make
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                item: Any = self._make()
-            except Exception as error:  # handed to the consumer, which raises it
-                item = error
-            while not self._stop.is_set():
-                try:
-                    self._queue.put(item, timeout=0.2)
-                    break
-                except queue.Full:
-                    continue
-
-    def __iter__(self) -> Iterator[Batch]:
-        while True:
-            item = self._queue.get()
-            if isinstance(item, Exception):
-                raise item
-            yield item
-
-    def close(self) -> None:
-        """Stop the thread."""
-        self._stop.set()
-        self._thread.join(timeout=2.0)
 
 
 class Trainer:
@@ -205,6 +86,13 @@ class Trainer:
 
     # ------------------------------------------------------------------ one step
 
+    def _stream(self, step: int, *purpose: int) -> np.random.Generator:
+        """Random numbers of one step of this process: a resumed run draws what an unbroken one would have drawn."""
+        return np.random.default_rng([self.config.seed, self.world.rank, step, *purpose])
+
+    def _batch(self, step: int) -> Batch:
+        return self.sampler.batch(self.config.batch_size, self._stream(step, 1), self.state_norm, self.action_norm)
+
     def _tensors(self, batch: Batch) -> list[Tensor]:
         return [torch.from_numpy(a).to(self.world.device, non_blocking=True) for a in batch]
 
@@ -242,6 +130,7 @@ class Trainer:
                 group.setdefault("peak_lr", group["lr"])
                 group["lr"] = group["peak_lr"] * factor
             optimizer.zero_grad(set_to_none=True)
+        torch.manual_seed(int(self._stream(self.step).integers(2**62)))  # for noise, levels and dropout
         losses = self.loss(forward, batch)
         losses[0].backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.grad_clip)
@@ -255,23 +144,25 @@ class Trainer:
     # ------------------------------------------------------------------ the run
 
     def fit(self, resume: bool = True) -> Path:
-        """Train until ``config.steps``; returns the checkpoint's path."""
+        """Train to the end of the run; returns the checkpoint's path.
+
+        With the same seed, a run that was stopped and resumed gives the same weights as one that was not (where only
+        ``config.steps`` decides the end, not the wall clock).
+        """
         self.out.mkdir(parents=True, exist_ok=True)
         if resume and (self.out / CHECKPOINT).exists():
             self.load(self.out / CHECKPOINT)
-        torch.manual_seed(self.config.seed + 1000 * self.world.rank + self.step)
-        rng = np.random.default_rng([self.config.seed, self.world.rank, self.step])
         forward: nn.Module = self.network
         if self.world.size > 1:
             forward = nn.parallel.DistributedDataParallel(forward)
         if self.config.compile:
             forward = torch.compile(forward, dynamic=False)  # type: ignore[assignment]
-        batches = Prefetcher(
-            lambda: self.sampler.batch(self.config.batch_size, rng, self.state_norm, self.action_norm)
-        )
-        writer = _Curves(self.out, self.config) if self.world.leads else None
+        numbers = itertools.count(self.step)
+        batches = Prefetcher(lambda: self._batch(next(numbers)))
+        writer = Curves(self.out, self.config) if self.world.leads else None
         try:
-            # On a CPU the fused attention's backward pass takes a quarter of a step at our 29 tokens; plain products do not.
+            # On a CPU the fused attention's backward pass takes a quarter of a step at our 29 tokens; plain products
+            # do not.
             backends = [SDPBackend.MATH] if self.world.device.type == "cpu" else [SDPBackend.FLASH_ATTENTION, *_OTHERS]
             with sdpa_kernel(backends):
                 self._loop(forward, iter(batches), writer)
@@ -282,7 +173,7 @@ class Trainer:
         self.save()
         return self.out / CHECKPOINT
 
-    def _loop(self, forward: nn.Module, batches: Iterator[Batch], writer: _Curves | None) -> None:
+    def _loop(self, forward: nn.Module, batches: Iterator[Batch], writer: Curves | None) -> None:
         config = self.config
         bar = tqdm(total=config.steps, initial=self.step, disable=not self.world.leads, mininterval=5.0, unit="step")
         started, before = time.monotonic(), self.seconds
@@ -291,20 +182,29 @@ class Trainer:
         while self.done < 1.0:
             losses = self._update(forward, next(batches))
             totals += [float(x) for x in losses]
-            self.seconds = before + time.monotonic() - started
+            self.seconds = self._agreed(before + time.monotonic() - started)
             bar.update(1)
             if self.step % config.log_every == 0:
                 mean = totals / config.log_every
                 totals[:] = 0.0
                 bar.set_postfix(loss=f"{mean[0]:.4f}", state=f"{mean[1]:.4f}", action=f"{mean[2]:.4f}", refresh=False)
                 if writer:
-                    writer.add(self.step, mean, learning_rate_factor(self.step, self.done, config) * config.learning_rate)
+                    factor = learning_rate_factor(self.step, self.done, config)
+                    writer.add(self.step, mean, factor * config.learning_rate)
             if writer and self.step % config.validate_every == 0:
                 writer.add_validation(self.step, self.validate())
             if time.monotonic() - saved > 60.0 * config.checkpoint_minutes:
                 self.save()
                 saved = time.monotonic()
         bar.close()
+
+    def _agreed(self, seconds: float) -> float:
+        """The leading process's clock: all must take the same learning rate and end at the same step."""
+        if self.world.size == 1:
+            return seconds
+        shared = torch.tensor([seconds], dtype=torch.float64, device=self.world.device)
+        dist.broadcast(shared, src=0)
+        return float(shared)
 
     @torch.no_grad()
     def validate(self, batches: int = 4) -> tuple[float, float]:
@@ -345,7 +245,7 @@ class Trainer:
         }
         temporary = self.out / (CHECKPOINT + ".tmp")
         torch.save(data, temporary)
-        os.replace(temporary, self.out / CHECKPOINT)
+        temporary.replace(self.out / CHECKPOINT)
         (self.out / "config.json").write_text(json.dumps(self.config.to_dict(), indent=1))
 
     def load(self, path: Path) -> None:
@@ -372,7 +272,13 @@ class Trainer:
         """Take averaged weights and normalisers of another run, but not its optimiser."""
         data = load_checkpoint(path)
         averaged = {k.removeprefix("weights."): v for k, v in data["ema"].items() if k != "step"}
-        self.network.load_state_dict(averaged)
+        try:
+            self.network.load_state_dict(averaged)
+        except RuntimeError as error:
+            raise ArtifactError(
+                f"init_from: checkpoint {path} holds a network {data['network_config']}, but the run asks for "
+                f"{vars(self.network_config)}; choose a checkpoint of the same sizes"
+            ) from error
         self.ema = Ema(self.network, self.config.ema_power, self.config.ema_max)
         self.state_norm = Normalizer.from_dict(data["state_norm"])
         self.action_norm = Normalizer.from_dict(data["action_norm"])
@@ -388,33 +294,3 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise ArtifactError(f"checkpoint {path} cannot be read ({error}); train again or name another one") from error
-
-
-class _Curves:
-    """TensorBoard curves, and Weights & Biases where asked for."""
-
-    def __init__(self, out: Path, config: TrainConfig):
-        self.writer = SummaryWriter(str(out / "tensorboard"))
-        self.wandb: Any = None
-        if config.wandb:
-            import wandb
-
-            self.wandb = wandb.init(project=config.wandb, config=config.to_dict(), dir=str(out))
-
-    def add(self, step: int, losses: np.ndarray, learning_rate: float) -> None:
-        names = ("train/loss", "train/state", "train/action")
-        self._put(step, {**dict(zip(names, map(float, losses), strict=True)), "train/learning_rate": learning_rate})
-
-    def add_validation(self, step: int, losses: tuple[float, float]) -> None:
-        self._put(step, {"validation/state": losses[0], "validation/action": losses[1]})
-
-    def _put(self, step: int, values: dict[str, float]) -> None:
-        for name, value in values.items():
-            self.writer.add_scalar(name, value, step)
-        if self.wandb:
-            self.wandb.log(values, step=step)
-
-    def close(self) -> None:
-        self.writer.close()
-        if self.wandb:
-            self.wandb.finish()
