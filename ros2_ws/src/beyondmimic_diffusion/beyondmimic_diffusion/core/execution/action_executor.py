@@ -6,6 +6,7 @@ filter. Nothing raises inside a tick; every decision is in the :class:`ExecutorR
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,6 +88,7 @@ class ActionExecutor:
         self._hold_target = self._stand
         self._blend_from = self._stand
         self._blend = self._plan_blend = 0.0
+        self._running, self._hold_until = 0.0, math.inf  # steady time without pauses [s]
         self._clamps = np.zeros(3, dtype=np.int64)
         self._refusals = 0
         self._last_now: float | None = None
@@ -160,6 +162,7 @@ class ActionExecutor:
         dt = 0.0 if self._last_now is None else min(max(now - self._last_now, 0.0), _LONGEST_STEP)
         self._last_now = now
         watch = self._watchdog.check(now, steady_now, state)
+        self._running = watch.running
         if watch.jumped:
             self.plans.reset()
         sample = self.plans.sample(now)
@@ -179,6 +182,8 @@ class ActionExecutor:
             self._enter(Event.STATE_LOST, Reason.STATE_LOST)
         elif watch.fall is not Fall.NONE:
             self._enter(Event.FALLING, Reason.TILTED if watch.fall is Fall.TILTED else Reason.FALLING)
+        elif self._mode is ExecutorMode.HOLD and self._running > self._hold_until + _TIME_TOLERANCE:
+            self._enter(Event.HELD_TOO_LONG, Reason.HOLD_LIMIT)
         elif watch.jumped:
             self._enter(Event.CLOCK_JUMP, Reason.CLOCK_JUMP)
         elif watch.health is StateHealth.STALE:
@@ -212,6 +217,8 @@ class ActionExecutor:
             standing = before is ExecutorMode.BLEND or self._last_command is None
             self._hold_target = self._stand if standing or self._last_command is None else self._last_command.position
             self._plan_blend = 0.0 if standing else 1.0  # an interrupted walk goes on without a blend
+            # A robot at the stand pose may wait in its gantry; one that was walking does not balance while it holds.
+            self._hold_until = math.inf if standing else self._running + self._config.hold_limit
 
     def _command(
         self, now: float, dt: float, watch: WatchdogReport, sample: PlanSample

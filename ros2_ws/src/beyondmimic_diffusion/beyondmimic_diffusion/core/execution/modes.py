@@ -20,7 +20,7 @@ class ExecutorMode(IntEnum):
     CHECKING = 1
     """Looks whether it may move; lasts one call."""
     HOLD = 2
-    """Holds a pose: the stand pose before the first plan, or the last target after an interruption."""
+    """Holds a pose: the stand pose before the first plan, or, briefly, the last target after an interruption."""
     BLEND = 3
     """Moves from the measured pose to the stand pose while the gains rise."""
     TRACKING = 4
@@ -47,6 +47,7 @@ class Event(Enum):
     PLAN_READY = "a plan is due"
     PLAN_LATE = "the next plan is late"
     PLAN_LOST = "no plan may be played any longer"
+    HELD_TOO_LONG = "an interruption was bridged for too long"
     STATE_STALE = "no state for too long to go on"
     STATE_LOST = "no state for too long to hold"
     FALLING = "robot is tilted too far"
@@ -76,6 +77,7 @@ def _rows() -> dict[tuple[ExecutorMode, Event], ExecutorMode]:
         (m.CHECKING, e.DISARM): m.DISARMED,
         (m.BLEND, e.BLEND_DONE): m.HOLD,
         (m.HOLD, e.PLAN_READY): m.TRACKING,
+        (m.HOLD, e.HELD_TOO_LONG): m.DAMPING,
         (m.RETURN_TO_STAND, e.PLAN_READY): m.TRACKING,
         (m.TRACKING, e.PLAN_LATE): m.COASTING,
         (m.COASTING, e.PLAN_READY): m.TRACKING,
@@ -126,6 +128,7 @@ class Reason(Enum):
     FALLING = (16, "robot is falling: tilted and tilting on")
     CLOCK_JUMP = (17, "the clock jumped; plans dropped, holding the last target")
     COMMAND_REFUSED = (18, "the safety filter refused the command too often")
+    HOLD_LIMIT = (19, "no plan to go on with within the holding limit: a held pose does not balance")
     E_STOP = (20, "emergency stop")
     E_STOP_RESET = (21, "emergency stop released; arm to go on")
     OK = (30, "allowed")

@@ -67,6 +67,8 @@ class WatchdogReport:
     """Angle between the pelvis's z axis and the vertical [rad]; NaN before the first state."""
     paused: bool
     """True while the clock stands still."""
+    running: float
+    """Steady time since the first tick, pauses excluded [s]."""
     jumped: bool
     """True where the clock ran backwards or leapt ahead since the last tick."""
 
@@ -106,7 +108,14 @@ class Watchdog:
         self._take(state, now)
         age = self._running - self._state_seen
         return WatchdogReport(
-            self._health(age), age, self._non_finite, self._fall(), self._tilt, paused and not jumped, jumped
+            health=self._health(age),
+            state_age=age,
+            non_finite=self._non_finite,
+            fall=self._fall(),
+            tilt=self._tilt,
+            paused=paused and not jumped,
+            running=self._running,
+            jumped=jumped,
         )
 
     def _advance_clocks(self, now: float, steady_now: float) -> bool:

@@ -1,0 +1,92 @@
+"""An executor on a virtual clock, with a robot and a planner around it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from beyondmimic_diffusion.core.execution import (
+    ActionExecutor,
+    ExecutorConfig,
+    ExecutorMode,
+    JointLimits,
+    PlanVerdict,
+    Reason,
+)
+from beyondmimic_diffusion.core.parameters import from_mapping
+from beyondmimic_diffusion.core.types import JointCommand, Plan, RobotState
+
+J = 3
+TICK = 0.005
+STEP = 0.02
+POINTS = 16
+KP, KD = np.full(J, 20.0), np.full(J, 1.0)
+STAND = np.array([0.1, -0.1, 0.2])
+MEASURED = np.array([0.3, 0.0, -0.2])
+LIMITS = JointLimits(np.full(J, -100.0), np.full(J, 100.0), np.full(J, 1e4), np.full(J, 1e5), np.ones(J, bool))
+
+
+class Bench:
+    """Executor, clocks, a robot that reads whatever ``pose`` says, and optionally a planner of 40 ms plans.
+
+    Set-point i of a plan stamped t is ``t + i * STEP`` on every joint: a target tells its due time.
+    """
+
+    def __init__(self, start=10.0, plan_delay=0.0, **config):
+        settings = {"blend_time": 0.1, "plan_blend": 0.0, **config}
+        self.executor = ActionExecutor(from_mapping(ExecutorConfig, settings), LIMITS, KP, KD, STAND)
+        self.count = 0
+        self.start, self.steady_start = start, 500.0
+        self.pose, self.tilt = MEASURED, 0.0
+        self.plan_delay, self.planner, self.sensors = plan_delay, False, True
+        self.state = None
+        self.in_flight = []
+        self.next_id = 0
+        self.session = 1
+
+    @property
+    def now(self):
+        return self.start + self.count * TICK
+
+    def measure(self):
+        quat = np.array([math.cos(self.tilt / 2), math.sin(self.tilt / 2), 0.0, 0.0])
+        return RobotState(self.now, np.zeros(3), quat, np.zeros(3), np.zeros(3), self.pose.copy(), np.zeros(J))
+
+    def plan(self, stamp, **changes):
+        targets = np.repeat(stamp + STEP * np.arange(POINTS)[:, None], J, axis=1)
+        plan = Plan(self.next_id, self.session, stamp, stamp, STEP, targets, POINTS, 0, stamp + POINTS * STEP)
+        self.next_id += 1
+        return replace(plan, **changes)
+
+    def tick(self):
+        self.count += 1
+        if self.sensors:
+            self.state = self.measure()
+        if self.planner and self.count % 8 == 0:
+            self.in_flight.append((self.now + self.plan_delay, self.plan(self.now)))
+        while self.in_flight and self.in_flight[0][0] <= self.now + 1e-9:
+            assert self.executor.accept(self.in_flight.pop(0)[1], self.now) is PlanVerdict.ACCEPTED
+        return self.executor.tick(self.now, self.steady_start + self.count * TICK, self.state)
+
+    def run(self, seconds):
+        return [self.tick() for _ in range(round(seconds / TICK))]
+
+    def hold(self):
+        self.tick()
+        assert self.executor.arm(self.now, self.state) == (True, Reason.BLENDING.sentence)
+        self.run(0.15)
+        assert self.executor.mode is ExecutorMode.HOLD
+        return self
+
+    def track(self):
+        self.hold()
+        self.planner = True
+        self.run(0.4)
+        assert self.executor.mode in (ExecutorMode.TRACKING, ExecutorMode.COASTING)
+        return self
+
+
+def is_damping(command: JointCommand) -> bool:
+    """Whether a command has damping and nothing else."""
+    return bool((command.kp == 0).all() and (command.tau_ff == 0).all() and (command.kd > 0).all())
