@@ -153,7 +153,9 @@ def test_applied_commands_carry_the_due_times_of_the_set_points_they_play(sessio
     stamp = start + 0.02
     executor.plan(stamp=stamp, observation_stamp=start, first_step=0, valid_until=stamp + 0.32)
     due = [stamp + 0.02 * i for i in range(2, 6)]
-    executor.ros.until(lambda: time_from_msg(executor.applied[-1].header.stamp) > due[-1] + 0.02, executor.robot.sample_now)
+    executor.ros.until(
+        lambda: time_from_msg(executor.applied[-1].header.stamp) > due[-1] + 0.02, executor.robot.sample_now
+    )
     applied = [time_from_msg(m.header.stamp) for m in executor.applied]
     for expected in due:
         assert min(abs(a - expected) for a in applied) < 2e-6  # the tolerance of due times, and a double at 1.7e9 s

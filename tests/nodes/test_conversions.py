@@ -35,8 +35,8 @@ def state(rng) -> RobotState:
 def plan(rng) -> Plan:
     quats = quat_from_rotvec(rng.normal(size=(8, 3)))
     return Plan(
-        7, 3_000_000_000, 1.0, 0.96, 0.02, rng.normal(size=(16, JOINTS)), 16, 1, 1.32, 0.04, rng.normal(size=(8, 3)), quats,
-        0.0071, 5, (CostStats("velocity", 0.25, 1.5), CostStats("turning", 0.5, 0.1)), "ab" * 32,
+        7, 3_000_000_000, 1.0, 0.96, 0.02, rng.normal(size=(16, JOINTS)), 16, 1, 1.32, 0.04,
+        rng.normal(size=(8, 3)), quats, 0.0071, 5, (CostStats("velocity", 0.25, 1.5), CostStats("turning", 0.5, 0.1)), "ab" * 32,
     )  # fmt: skip
 
 
@@ -75,7 +75,10 @@ def test_robot_state_comes_back_as_it_was(state):
 
 def test_twist_of_robot_state_and_odometry_is_in_pelvis_axes(state):
     to_body = quat_to_matrix(state.root_quat_w).T
-    for message in (c.robot_state_to_msg(state, NAMES).root_twist, c.odometry_to_msg(state, "odom", "pelvis").twist.twist):
+    for message in (
+        c.robot_state_to_msg(state, NAMES).root_twist,
+        c.odometry_to_msg(state, "odom", "pelvis").twist.twist,
+    ):
         linear = [message.linear.x, message.linear.y, message.linear.z]
         angular = [message.angular.x, message.angular.y, message.angular.z]
         assert linear == pytest.approx(to_body @ state.root_lin_vel_w)
@@ -132,7 +135,11 @@ def test_joints_are_matched_by_name_whatever_their_order(plan):
 
 def test_more_joints_than_the_robot_has_are_ignored_and_fewer_are_refused():
     joints = c.JointMap(NAMES)
-    assert joints.order([NAMES[1], "thumb", NAMES[0], NAMES[2]], [1.0, 9.0, 0.0, 2.0], "test").tolist() == [0.0, 1.0, 2.0]
+    assert joints.order([NAMES[1], "thumb", NAMES[0], NAMES[2]], [1.0, 9.0, 0.0, 2.0], "test").tolist() == [
+        0.0,
+        1.0,
+        2.0,
+    ]
     with pytest.raises(c.MessageError, match=r"joints \['waist_yaw_joint'\] are missing"):
         joints.order([NAMES[0], NAMES[2]], [0.0, 1.0], "test")
     with pytest.raises(c.MessageError, match="2 values for 3 joint names"):

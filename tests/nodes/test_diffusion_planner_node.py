@@ -21,8 +21,8 @@ from beyondmimic_diffusion.ros.conversions import (  # noqa: E402
     time_to_msg,
     velocity_goal_to_msg,
 )
-from rosgraph_msgs.msg import Clock  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
+from rosgraph_msgs.msg import Clock  # noqa: E402
 
 pytestmark = pytest.mark.ros
 STATUS = bm.PlannerStatus
@@ -50,7 +50,8 @@ class Session:
         self.clock_pub.publish(Clock(clock=time_to_msg(self.stamp)))
         zero = np.zeros(3)
         values = {
-            "stamp": self.stamp, "root_pos_w": np.array([0.0, 0.0, 0.75]), "root_quat_w": np.array([1.0, 0.0, 0.0, 0.0]),
+            "stamp": self.stamp,
+            "root_pos_w": np.array([0.0, 0.0, 0.75]), "root_quat_w": np.array([1.0, 0.0, 0.0, 0.0]),
             "root_lin_vel_w": zero, "root_ang_vel_w": zero, "joint_pos": np.array(g1.DEFAULT_JOINT_POS),
             "joint_vel": np.zeros(g1.NUM_JOINTS), **changes,
         }  # fmt: skip
@@ -161,7 +162,10 @@ def renamed(manifest):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda folder, m: (folder / "model.onnx").write_bytes((folder / "model.onnx").read_bytes()[:1000]), "model.onnx"),
+        (
+            lambda folder, m: (folder / "model.onnx").write_bytes((folder / "model.onnx").read_bytes()[:1000]),
+            "model.onnx",
+        ),
         (lambda folder, m: replace(m, robot="h1").save(folder), "h1"),
         (lambda folder, m: renamed(m).save(folder), "left_hip"),
         (lambda folder, m: (folder / "manifest.json").unlink(), "manifest.json"),

@@ -76,7 +76,9 @@ def test_a_command_that_is_not_renewed_becomes_the_wish_to_stand(ros):
 def test_goals_are_numbered_upwards(ros):
     operator = Operator(ros)
     for speed in (0.1, 0.2, 0.3):
-        ros.until(lambda speed=speed: operator.newest() == (speed, 0.0, 0.0), lambda speed=speed: operator.command(speed))
+        ros.until(
+            lambda speed=speed: operator.newest() == (speed, 0.0, 0.0), lambda speed=speed: operator.command(speed)
+        )
     numbers = [goal.seq for goal in operator.goals]
     assert numbers == sorted(set(numbers))
 

@@ -103,8 +103,12 @@ def test_samples_that_lack_a_joint_are_refused_and_counted(ros, robot, estimator
     robot.truth(4.0)
     robot.joints(4.0)
     node.diagnostics.publish()
-    ros.until(lambda: any(v.key == "refused_samples" and v.value == "1" for m in found for s in m.status for v in s.values),
-              node.diagnostics.publish)  # fmt: skip
+
+    def counted():
+        values = [v for m in found for status in m.status for v in status.values]
+        return any(v.key == "refused_samples" and v.value == "1" for v in values)
+
+    ros.until(counted, node.diagnostics.publish)
     assert states == []
 
 
