@@ -125,8 +125,8 @@ class PolicyController:
         self._zeros = np.zeros(len(m.joint_names))
         self._stand = np.array(m.default_joint_pos)
         self._kinematics = Kinematics()
-        self._observe_ticks = _ticks(min(m.step_dt, settings.plan_period), "the policy's step")
         self._plan_ticks = _ticks(settings.plan_period, "the plan period")
+        self._observe_ticks = min(_ticks(m.step_dt, "the policy's step"), self._plan_ticks)
         self._delay_ticks = _ticks(settings.planner.latency + settings.added_delay, "latency and added delay")
         self.starved = np.zeros(0, dtype=int)
         """Control steps of each robot whose plan had run out, shape (B,); the last target is held then."""
