@@ -36,7 +36,8 @@ def plan(rng) -> Plan:
     quats = quat_from_rotvec(rng.normal(size=(8, 3)))
     return Plan(
         7, 3_000_000_000, 1.0, 0.96, 0.02, rng.normal(size=(16, JOINTS)), 16, 1, 1.32, 0.04,
-        rng.normal(size=(8, 3)), quats, 0.0071, 5, (CostStats("velocity", 0.25, 1.5), CostStats("turning", 0.5, 0.1)), "ab" * 32,
+        rng.normal(size=(8, 3)), quats, 0.0071, 5,
+        (CostStats("velocity", 0.25, 1.5), CostStats("turning", 0.5, 0.1)), "ab" * 32,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from .time import set_stamp
 _STATE = bm.ExecutorState
 _REASONS = {
     _STATE.OPERATOR: (Reason.DISARMED, Reason.E_STOP, Reason.E_STOP_RESET),
-    _STATE.PLAN_STALE: (Reason.PLAN_LATE, Reason.PLAN_COAST_LIMIT, Reason.PLAN_EXHAUSTED),
+    _STATE.PLAN_STALE: (Reason.PLAN_LATE, Reason.PLAN_COAST_LIMIT, Reason.PLAN_EXHAUSTED, Reason.HOLD_LIMIT),
     _STATE.STATE_STALE: (Reason.STATE_STALE, Reason.STATE_LOST),
     _STATE.BAD_STATE: (Reason.STATE_NON_FINITE,),
     _STATE.TILT: (Reason.TILTED, Reason.FALLING),
