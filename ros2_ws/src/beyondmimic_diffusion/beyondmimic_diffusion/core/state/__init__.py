@@ -1,4 +1,4 @@
-"""What the network sees: state features, their mirror image and normalisation, and history on the policy's time grid."""
+"""What the network sees: state features, their mirror image, normalisation, and history on the policy's time grid."""
 
 from .history import ActionHistory, StateHistory
 from .mirror import Mirror
