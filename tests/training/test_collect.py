@@ -1,5 +1,6 @@
 """Recorded episodes are what the expert and the simulator did, and the randomisation is what the configuration says."""
 
+import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.types import JointCommand
 from beyondmimic_diffusion.sim.mujoco_g1 import MujocoG1
 from beyondmimic_training.collect import CollectConfig, collect, config_from_dict
-from beyondmimic_training.collect.command import jobs_done
+from beyondmimic_training.collect.command import add_arguments, jobs_done
 from beyondmimic_training.collect.episode import draw_commands, draw_episode
 from beyondmimic_training.collect.rollout import Rollout
 from beyondmimic_training.store import load_dataset
@@ -82,3 +83,11 @@ def test_unknown_settings_are_refused_by_their_full_name():
     with pytest.raises(ConfigError, match="physics.friction"):
         config_from_dict({"physics": {"friction": [1.0, 0.5]}})
     assert config_from_dict({"push": {"strong": 0.5}}).push.strong == 0.5
+
+
+def test_the_help_says_that_hours_are_those_of_the_seed(capsys):
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    text = " ".join(parser.format_help().split())
+    assert "robot time that this seed is to have in the end" in text
+    assert "other seeds in the folder do not count" in text

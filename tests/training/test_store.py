@@ -1,13 +1,25 @@
 """Data sets on disk: what goes in comes out, and nothing damaged comes out unnoticed."""
 
 import json
+import os
 import shutil
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from beyondmimic_diffusion.core.errors import DatasetError
-from beyondmimic_training.store import DatasetWriter, describe, fields_for, load_dataset, shard_paths
+from beyondmimic_training.store import (
+    DatasetWriter,
+    describe,
+    fields_for,
+    load_dataset,
+    shard_attributes,
+    shard_paths,
+)
+from beyondmimic_training.unfinished import remove_unfinished
 
 
 def episode(length: int, seed: int) -> tuple[dict[str, np.ndarray], dict]:
@@ -86,3 +98,78 @@ def test_values_that_are_not_finite_never_reach_the_disk(tmp_path: Path):
     with pytest.raises(DatasetError, match="joint_pos"):
         DatasetWriter(tmp_path, describe({}, "")).write_shard([(frames, info)], {})
     assert shard_paths(tmp_path) == []
+
+
+# ------------------------------------------------------------------ unfinished shards
+
+
+def unfinished(path: Path, host: str, process: int) -> Path:
+    folder = path / f"shard-{host}-{process}-0a1b2c3d.tmp"
+    folder.mkdir(parents=True)
+    (folder / "zarr.json").write_text("{}")
+    return folder
+
+
+@pytest.fixture
+def ended_process() -> int:
+    """Number of a process of this machine that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_a_shard_that_another_process_is_writing_is_left_alone(tmp_path: Path):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        shard = unfinished(tmp_path, socket.gethostname(), other.pid)
+        assert remove_unfinished(tmp_path) == 0
+        assert shard.is_dir()
+        other.communicate(b"\n")
+    assert remove_unfinished(tmp_path) == 1
+    assert not shard.exists()
+
+
+def test_unfinished_shards_of_other_machines_are_left_alone_even_if_their_names_begin_alike(tmp_path, ended_process):
+    host = socket.gethostname()
+    others = [unfinished(tmp_path, name, ended_process) for name in (f"{host}-2", f"{host}x", f"x-{host}", "elsewhere")]
+    mine = unfinished(tmp_path, host, ended_process)
+    assert remove_unfinished(tmp_path) == 1
+    assert not mine.exists()
+    assert all(shard.is_dir() for shard in others)
+
+
+def test_what_a_killed_writer_left_is_recognised_by_the_name_it_gave(tmp_path: Path, monkeypatch, ended_process):
+    monkeypatch.setattr(os, "getpid", lambda: ended_process)
+    monkeypatch.setattr(Path, "replace", lambda self, target: self)  # killed just before it renames
+    writer = DatasetWriter(tmp_path, describe({}, ""))
+    writer.write_shard([episode(5, 0)], {})
+    monkeypatch.undo()
+    assert remove_unfinished(tmp_path) == 1
+
+
+# ------------------------------------------------------------------ settings
+
+
+def test_each_shard_remembers_the_settings_it_was_collected_with(tmp_path: Path):
+    settings = [{"expert": "a", "physics": {"action_delay": (0.0, high)}} for high in (0.03, 0.05)]
+    for job, collection in enumerate(settings):
+        DatasetWriter(tmp_path, describe(collection, f"commit{job}")).write_shard([episode(10, job)], {"job": job})
+    data = load_dataset(tmp_path)
+    found = {row["seed"][0]: data.metadata["collections"][row["collection"]] for row in data.episodes}
+    assert found == {job: json.loads(json.dumps(collection)) for job, collection in enumerate(settings)}
+    assert data.metadata["collection"] == found[0]  # the folder's own
+    commits = {shard_attributes(s)["tag"]["job"]: shard_attributes(s)["git_commit"] for s in shard_paths(tmp_path)}
+    assert commits == {0: "commit0", 1: "commit1"}
+
+
+def test_shards_written_with_the_same_settings_share_one_entry(folder: Path):
+    assert len(load_dataset(folder).metadata["collections"]) == 1
+
+
+def test_shards_without_settings_of_their_own_have_those_of_their_folder(tmp_path: Path):
+    DatasetWriter(tmp_path, describe({"expert": "old"}, "")).write_shard([episode(10, 1)], {})
+    file = shard_paths(tmp_path)[0] / "zarr.json"
+    header = json.loads(file.read_text())
+    for name in ("collection", "collection_id", "git_commit"):
+        del header["attributes"][name]
+    file.write_text(json.dumps(header))
+    assert list(load_dataset(tmp_path).metadata["collections"].values()) == [{"expert": "old"}]

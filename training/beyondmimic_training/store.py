@@ -6,12 +6,10 @@ shards, and several machines may add to one folder.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-import os
 import secrets
-import shutil
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,8 @@ from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.types import Array
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
+
+from .unfinished import unfinished_name
 
 SCHEMA_VERSION = 1
 METADATA_FILE = "dataset.json"
@@ -77,6 +77,11 @@ def describe(config: dict[str, Any], git_commit: str) -> dict[str, Any]:
     }
 
 
+def settings_id(collection: dict[str, Any]) -> str:
+    """Short name of a collection's settings: the same settings, the same name."""
+    return hashlib.sha256(json.dumps(collection, sort_keys=True).encode()).hexdigest()[:16]
+
+
 class DatasetWriter:
     """Adds shards to a data set's folder."""
 
@@ -84,13 +89,19 @@ class DatasetWriter:
         """
         Args:
             path: The folder; made if it is not there.
-            metadata: From :func:`describe`. A folder that has one already must agree on the schema.
+            metadata: From :func:`describe`. A folder that has one already must agree on the schema; it keeps its
+                own ``collection``, while each new shard carries the one given here.
 
         Raises:
             DatasetError: The folder holds a data set with another schema, robot or joint order.
         """
         self.path = Path(path)
         self.path.mkdir(parents=True, exist_ok=True)
+        self._origin = {
+            "collection": metadata["collection"],
+            "collection_id": settings_id(metadata["collection"]),
+            "git_commit": metadata["git_commit"],
+        }
         file = self.path / METADATA_FILE
         if file.exists():
             _check_schema(file, _read_metadata(file), metadata)
@@ -106,8 +117,8 @@ class DatasetWriter:
             episodes: Pairs of frames (one array per field, T frames each) and the episode's table row.
             tag: Kept with the shard, e.g. which job of which seed made it.
         """
-        name = f"shard-{socket.gethostname()[:24]}-{os.getpid()}-{secrets.token_hex(4)}"
-        temporary, final = self.path / f"{name}.tmp", self.path / name
+        temporary = self.path / unfinished_name()
+        final = temporary.with_suffix("")
         group = zarr.open_group(temporary, mode="w", zarr_format=3)
         compressor = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
         frames = 0
@@ -130,7 +141,7 @@ class DatasetWriter:
             length = len(arrays["root_pos_w"])
             rows.append({**info, "start": start, "length": length})
             start += length
-        group.attrs.update({"tag": tag, "episodes": rows, "frames": frames, "complete": True})
+        group.attrs.update({"tag": tag, **self._origin, "episodes": rows, "frames": frames, "complete": True})
         temporary.replace(final)
         return final
 
@@ -140,6 +151,7 @@ class Dataset:
     """A data set in memory: all shards one after the other."""
 
     metadata: dict[str, Any]
+    """Content of ``dataset.json``, and ``collections``: id -> settings of all shards that were read."""
     frames: dict[str, Array]
     """One array per field, shape (T, width), float32 or int8."""
     starts: NDArray[np.int64]
@@ -147,7 +159,8 @@ class Dataset:
     lengths: NDArray[np.int64]
     """Frames of each episode, shape (E,)."""
     episodes: tuple[dict[str, Any], ...]
-    """One row per episode: expert, seed, fell, delay [s], friction, ...; ``start`` counts in this object's arrays."""
+    """One row per episode: expert, seed, fell, delay [s], friction, ..., ``collection`` (id of its settings); ``start``
+    counts in this object's arrays."""
 
     @property
     def num_frames(self) -> int:
@@ -177,12 +190,20 @@ def load_dataset(path: Path | str, *, max_hours: float | None = None, fields: Se
     wanted = [f for f in fields_for() if fields is None or f.name in fields]
     parts: dict[str, list[Array]] = {f.name: [] for f in wanted}
     rows: list[dict[str, Any]] = []
+    collections: dict[str, dict[str, Any]] = {}
     offset = 0
     for shard in shard_paths(path):
         attributes, arrays = _read_shard(shard, wanted)
         for name, values in arrays.items():
             parts[name].append(values)
-        rows += [{**row, "start": row["start"] + offset} for row in attributes["episodes"] if row["length"] > 0]
+        collection = attributes.get("collection", metadata["collection"])  # shards of before carry none
+        name = settings_id(collection)
+        collections[name] = collection
+        rows += [
+            {**row, "start": row["start"] + offset, "collection": name}
+            for row in attributes["episodes"]
+            if row["length"] > 0
+        ]
         offset += int(attributes["frames"])
         if max_hours is not None and offset * metadata["control_dt"] / 3600.0 >= max_hours:
             break
@@ -191,7 +212,7 @@ def load_dataset(path: Path | str, *, max_hours: float | None = None, fields: Se
     frames = {name: np.concatenate(values) for name, values in parts.items()}
     starts = np.array([row["start"] for row in rows], dtype=np.int64)
     lengths = np.array([row["length"] for row in rows], dtype=np.int64)
-    return Dataset(metadata, frames, starts, lengths, tuple(rows))
+    return Dataset({**metadata, "collections": collections}, frames, starts, lengths, tuple(rows))
 
 
 def shard_paths(path: Path | str) -> list[Path]:
@@ -246,14 +267,6 @@ def _check_chunk_files(shard: Path, field: Field, frames: int) -> None:
         raise DatasetError(
             f"array '{field.name}' of shard '{shard}' has {found} of {expected} chunks; delete the shard"
         )
-
-
-def remove_unfinished(path: Path | str) -> int:
-    """Delete the leftovers of collections of this machine that were stopped; returns how many."""
-    leftovers = list(Path(path).glob(f"shard-{socket.gethostname()[:24]}-*.tmp"))
-    for leftover in leftovers:
-        shutil.rmtree(leftover)
-    return len(leftovers)
 
 
 def _read_metadata(file: Path) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import math
 import multiprocessing as mp
@@ -17,12 +16,14 @@ import yaml
 from beyondmimic_diffusion.core.errors import ConfigError
 from tqdm import tqdm
 
-from ..store import DatasetWriter, describe, remove_unfinished, shard_attributes, shard_paths
+from ..store import DatasetWriter, describe, shard_attributes, shard_paths
+from ..unfinished import remove_unfinished
 from .episode import draw_episode
 from .randomization import CollectConfig, config_from_dict
 from .rollout import Rollout
 
 _log = logging.getLogger(__name__)
+HOURS_HELP = "robot time that this seed is to have in the end, before cuts [h]; other seeds in the folder do not count"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class JobReport:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``collect``."""
     parser.add_argument("--out", type=Path, required=True, help="folder of the data set; resumed if it exists")
-    parser.add_argument("--hours", type=float, required=True, help="robot time to have in the end, before cuts [h]")
+    parser.add_argument("--hours", type=float, required=True, help=HOURS_HELP)
     parser.add_argument("--workers", type=int, default=2, help="processes; one core each")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same episodes")
     parser.add_argument("--config", type=Path, help="YAML file with settings that differ from the defaults")
@@ -70,18 +71,21 @@ def load_config(file: Path | None, expert: str | None = None) -> CollectConfig:
 def collect(
     out: Path, config: CollectConfig, *, hours: float, workers: int, seed: int, progress: bool = True
 ) -> list[JobReport]:
-    """Fill a data set up to ``hours`` of robot time; shards of an earlier run with this seed are kept.
+    """Fill a data set up to ``hours`` of robot time of this seed; all shards that are there are kept.
+
+    Jobs are counted by seed and number: after a change of settings, those that are done stay as they are.
 
     Raises:
         DatasetError: ``out`` holds another kind of data set, or a damaged shard.
     """
-    DatasetWriter(out, describe(config.to_dict(), _git_commit()))
+    metadata = describe(config.to_dict(), _git_commit())
+    DatasetWriter(out, metadata)
     remove_unfinished(out)
     hours_per_job = config.robots * config.rounds_per_shard * config.episode / 3600.0
     done = jobs_done(out, seed)
     jobs = [j for j in range(math.ceil(hours / hours_per_job)) if j not in done]
     reports: list[JobReport] = []
-    with mp.get_context("spawn").Pool(max(1, workers), _start_worker, (out, config, seed)) as pool:
+    with mp.get_context("spawn").Pool(max(1, workers), _start_worker, (out, config, metadata, seed)) as pool:
         bar = tqdm(
             total=round(hours_per_job * (len(done) + len(jobs)), 2),
             initial=round(hours_per_job * len(done), 2),
@@ -111,9 +115,9 @@ def jobs_done(out: Path, seed: int) -> set[int]:
 _worker: tuple[Rollout, DatasetWriter, int] | None = None
 
 
-def _start_worker(out: Path, config: CollectConfig, seed: int) -> None:
+def _start_worker(out: Path, config: CollectConfig, metadata: dict[str, Any], seed: int) -> None:
     global _worker
-    _worker = Rollout(config), DatasetWriter(out, json.loads(json.dumps(describe(config.to_dict(), "")))), seed
+    _worker = Rollout(config), DatasetWriter(out, metadata), seed
 
 
 def _run_job(job: int) -> JobReport:
