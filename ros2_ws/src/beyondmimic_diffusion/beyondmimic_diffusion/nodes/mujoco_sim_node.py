@@ -27,6 +27,7 @@ from std_srvs.srv import SetBool, Trigger
 from ..core.errors import BeyondMimicError, ConfigError
 from ..core.parameters import param, validate
 from ..core.robot import g1
+from ..core.robot.model import FLOOR_FRICTION
 from ..core.types import JointCommand
 from ..ros import qos
 from ..ros.conversions import (
@@ -71,7 +72,9 @@ class SimConfig:
         read_only=True,
     )
     release_time: float = param(0.3, unit="s", lo=0.01, hi=5.0, doc="Time in which the gantry lets go.", read_only=True)
-    friction: float = param(1.0, lo=0.05, hi=3.0, doc="Sliding friction between feet and floor.", read_only=True)
+    friction: float = param(
+        FLOOR_FRICTION, lo=0.05, hi=3.0, doc="Sliding friction between feet and floor.", read_only=True
+    )
     payload: float = param(0.0, unit="kg", lo=-5.0, hi=20.0, doc="Mass added at the torso.", read_only=True)
     mass_scale: float = param(1.0, lo=0.5, hi=2.0, doc="Factor of all masses.", read_only=True)
     viewer: bool = param(False, doc="Open MuJoCo's window (needs a display).", read_only=True)
