@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import shlex
 import sys
 import time
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--physics-dt", type=float, default=0.002, help="time step of the physics [s]")
     parser.add_argument("--backend", choices=BACKENDS, default="auto")
     parser.add_argument("--guidance", choices=("on", "off"), default="on", help="off: the commands are kept from it")
+    parser.add_argument("--cut", type=float, default=math.inf, help="end episodes after this, to try things out [s]")
     parser.add_argument("--added-delay", type=float, default=0.0, help="delay the planner does not know of [s]")
     parser.add_argument("--plan-period", type=float, default=0.04, help="time between two plans [s]")
     parser.add_argument("--mode", choices=MODES, help="how plans are started")
@@ -98,7 +100,15 @@ def make_setup(args: argparse.Namespace) -> Setup:
         plan_period=args.plan_period,
         added_delay=args.added_delay,
     )
-    return Setup(args.policy, args.backend, settings, physics_dt=args.physics_dt, batch=args.batch, seed=args.seed)
+    return Setup(
+        args.policy,
+        args.backend,
+        settings,
+        physics_dt=args.physics_dt,
+        batch=args.batch,
+        seed=args.seed,
+        cut=args.cut,
+    )
 
 
 def evaluate(
@@ -123,6 +133,7 @@ def evaluate(
             "sampling": asdict(manifest.sampling),
             "physics_dt": setup.physics_dt,
             "backend": setup.backend,
+            "cut": setup.cut if math.isfinite(setup.cut) else None,
         },
         "command": shlex.join(["python", "-m", "beyondmimic_training", *sys.argv[1:]]),
         "machine": machine(),
@@ -132,23 +143,23 @@ def evaluate(
     write_json(folder / "report.json", report)
     rows = [row for who, found in outcomes.items() for row in episode_rows(who, [result for result, _ in found])]
     write_json(folder / "episodes.json", rows)
-    pictures = _draw(suite, setup.seed, outcomes["policy"], folder, args.videos)
+    pictures = _draw(suite, setup, outcomes["policy"], folder, args.videos)
     (folder / "report.md").write_text(markdown(report, suite.text + ".", pictures), encoding="utf-8")
     return report
 
 
 def _run(suite: Suite, who: str, setup: Setup, args: argparse.Namespace) -> list[Outcome]:
     jobs = plan_jobs(suite.name, who, args.episodes, setup.batch, args.workers)
-    total = sum(suite.episode(setup.seed, index).duration for index in range(args.episodes))
+    total = sum(setup.episode(suite, index).duration for index in range(args.episodes))
     shape = "{l_bar}{bar}| {n:.0f}/{total:.0f} s of robot time [{elapsed}<{remaining}{postfix}]"
-    with tqdm(total=total, desc=f"{suite.name}, {who}", bar_format=shape, mininterval=1.0, smoothing=0.1) as bar:
+    with tqdm(total=total + 1e-6, desc=f"{suite.name}, {who}", bar_format=shape, mininterval=1.0, smoothing=0.1) as bar:
         outcomes = [o for part in run_jobs(setup, jobs, args.workers, bar.update) for o in part]
         bar.set_postfix_str(f"{sum(not result.success for result, _ in outcomes)} falls")
     return outcomes
 
 
-def _draw(suite: Suite, seed: int, outcomes: Sequence[Outcome], folder: Path, videos: int) -> list[Path]:
-    shown: list[Shown] = [(suite.episode(seed, result.index), result, trace) for result, trace in outcomes]
+def _draw(suite: Suite, setup: Setup, outcomes: Sequence[Outcome], folder: Path, videos: int) -> list[Path]:
+    shown: list[Shown] = [(setup.episode(suite, result.index), result, trace) for result, trace in outcomes]
     paths = [folder / "velocity.png", folder / "paths.png"]
     velocity_picture(paths[0], choose(shown, 4))
     path_picture(paths[1], shown)

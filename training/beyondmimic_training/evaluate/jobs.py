@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import multiprocessing as mp
 import os
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from .controllers import Controller, ExpertController, ExpertDriver, PolicyContr
 from .fleet import Fleet
 from .judge import EpisodeResult, Trace, judge
 from .rollout import run_episodes
-from .suites import suite_named
+from .suites import EpisodeSpec, Suite, suite_named
 
 POLL = 0.2
 """How often the progress of the workers is looked at [s]."""
@@ -35,6 +36,12 @@ class Setup:
     physics_dt: float = 0.002
     batch: int = 50
     seed: int = 0
+    cut: float = math.inf
+    """Episodes end after this at the latest [s]."""
+
+    def episode(self, suite: Suite, index: int) -> EpisodeSpec:
+        """Episode ``index`` of a suite, as it is run here."""
+        return suite.episode(self.seed, index).cut(self.cut)
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ class Worker:
     def run(self, job: Job, progress: Callable[[float], object] | None = None) -> list[Outcome]:
         """Live through a job's episodes and judge them."""
         suite = suite_named(job.suite)
-        specs = [suite.episode(self._setup.seed, index) for index in job.episodes]
+        specs = [self._setup.episode(suite, index) for index in job.episodes]
         if self._fleet is None or self._fleet.capacity < len(specs):
             self._fleet = Fleet(len(specs), self._setup.physics_dt)
         controller: Controller = (

@@ -99,7 +99,7 @@ class EpisodeResult:
 
 
 def judge(spec: EpisodeSpec, trace: Trace, starved: int = 0) -> EpisodeResult:
-    """Score an episode. Legs that a fall cut short do not count for velocities.
+    """Score an episode. Legs that a fall or :meth:`EpisodeSpec.cut` left too short do not count for velocities.
 
     Args:
         spec: What was to be done.
@@ -109,7 +109,8 @@ def judge(spec: EpisodeSpec, trace: Trace, starved: int = 0) -> EpisodeResult:
     velocity, legs, begin = trace.velocity, [], 0.0
     for leg in spec.legs:
         end = begin + leg.duration
-        if leg.command is not None and not (trace.fell and end > trace.times[-1] + 1e-6):
+        whole = leg.duration >= leg.settle + WINDOW and not (trace.fell and end > trace.times[-1] + 1e-6)
+        if leg.command is not None and whole:
             legs.append(_judge_leg(leg, leg.command, velocity[_frame(begin + leg.settle) : _frame(end)]))
         begin = end
     outcome = "fell" if trace.fell else "completed" if trace.upright else "not upright at the end"

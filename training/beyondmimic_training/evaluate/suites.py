@@ -6,7 +6,7 @@ Commands are drawn from what the fastsac walker can reach (forward 0.79, back 0.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from beyondmimic_diffusion.core.errors import ConfigError
@@ -68,6 +68,15 @@ class EpisodeSpec:
     def duration(self) -> float:
         """[s], without the lead-in."""
         return sum(leg.duration for leg in self.legs)
+
+    def cut(self, seconds: float) -> EpisodeSpec:
+        """The same episode, ended after ``seconds`` at the latest."""
+        legs, left = [], seconds
+        for leg in self.legs:
+            if left > 1e-6:
+                legs.append(replace(leg, duration=min(leg.duration, left)))
+            left -= leg.duration
+        return replace(self, legs=tuple(legs), kicks=tuple(k for k in self.kicks if k.time < seconds))
 
     def command_at(self, time: float) -> Command | None:
         """Command in force ``time`` seconds after the start."""
