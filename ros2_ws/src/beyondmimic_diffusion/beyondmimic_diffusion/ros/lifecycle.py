@@ -138,6 +138,8 @@ def run(make_node: Callable[[], Node], close: Callable[[Any], None] | None = Non
         get_logger("beyondmimic").fatal(str(error))
         code = REFUSED
     rclpy.try_shutdown()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would find Python without handlers, half taken down
     sys.exit(code)
 
 

@@ -1,0 +1,116 @@
+"""The whole stack as processes: it comes up, notices a death, and leaves nothing behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy", reason="ROS 2 is not installed")
+bm = pytest.importorskip("beyondmimic_msgs.msg", reason="beyondmimic_msgs is not built")
+pytest.importorskip("mujoco", reason="the simulator needs mujoco")
+
+from beyondmimic_diffusion.bringup import Bringup, ros_environment  # noqa: E402
+from beyondmimic_diffusion.graph import parse_arguments  # noqa: E402
+from beyondmimic_diffusion.ros import qos  # noqa: E402
+
+pytestmark = [pytest.mark.ros, pytest.mark.slow]
+SOURCES = Path(__file__).resolve().parents[2] / "ros2_ws/src/beyondmimic_diffusion"
+PATIENCE = 60.0
+"""Five interpreters start on a busy machine [s]; a bound against hanging."""
+
+
+@pytest.fixture
+def environment():
+    path = os.pathsep.join([str(SOURCES), os.environ.get("PYTHONPATH", "")])
+    return {**ros_environment(), "PYTHONPATH": path}
+
+
+@pytest.fixture
+def words(policy_folder):
+    return ["sim:=mujoco", f"policy:={policy_folder}"]
+
+
+def alive(pid):
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def wait(happened):
+    end = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < end, "did not happen"
+        time.sleep(0.05)
+
+
+def test_every_node_comes_up_and_speaks_and_all_are_gone_afterwards(ros, words, environment):
+    lines = []
+    statuses = ros.heard(bm.PlannerStatus, "planner/status", qos.STREAM)
+    states = ros.heard(bm.ExecutorState, "executor/state", qos.LATCHED)
+    robot = ros.heard(bm.RobotState, "robot_state", qos.NEWEST)
+    goals = ros.heard(bm.GuidanceGoal, "guidance/active", qos.LATCHED)
+    with Bringup(parse_arguments(words), environment, lines.append) as bringup:
+        processes = bringup.processes
+        assert set(processes) >= {"mujoco_sim", *bringup.managed}
+        ros.until(lambda: bringup.failed() or (robot and states and goals and statuses and statuses[-1].plans > 0))
+        assert bringup.failed() is None, lines
+        # the same parameters by name as in the table: the simulator's truth
+        assert robot[-1].odom_source == bm.RobotState.ODOM_SIM_TRUTH
+    assert not any(alive(pid) for pid in processes.values())
+    assert not any("Traceback" in line for line in lines), lines
+
+
+def test_when_a_node_dies_the_others_are_ended_and_the_exit_code_says_so(words, environment):
+    lines = []
+    with Bringup(parse_arguments(words), environment, lines.append) as bringup:
+        wait(lambda: any("DISARMED" in line for line in lines))
+        os.kill(bringup.processes["state_estimator"], signal.SIGKILL)
+        assert bringup.wait(threading.Event()) == 1
+        processes = bringup.processes
+    assert not any(alive(pid) for pid in processes.values())
+    assert any("state_estimator has ended with exit code -9" in line for line in lines)
+
+
+def test_ctrl_c_ends_the_program_with_0_its_nodes_and_their_shared_memory(words, environment):
+    before = {path.name for path in Path("/dev/shm").glob("*fastrtps*")}
+    command = [sys.executable, "-m", "beyondmimic_diffusion.bringup", *words]
+    program = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+    for line in program.stderr:
+        if "DISARMED" in line:
+            break
+    children = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+    assert len(children) >= 5
+    program.send_signal(signal.SIGINT)
+    program.communicate(timeout=PATIENCE)
+    assert program.returncode == 0
+    assert not any(alive(pid) for pid in children)
+    left = {path.name for path in Path("/dev/shm").glob("*fastrtps*")} - before
+    mapped = {name for name in left if any(name in _maps(pid) for pid in Path("/proc").glob("[0-9]*"))}
+    assert left == mapped  # others on this machine may have started meanwhile
+
+
+def test_a_node_that_refuses_its_configuration_ends_the_start_with_its_reason(words, environment, tmp_path):
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("/**/diffusion_planner:\n  ros__parameters:\n    planner:\n      pases: 3\n")
+    command = [sys.executable, "-m", "beyondmimic_diffusion.bringup", *words, f"params_file:={wrong}"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=PATIENCE)
+    assert done.returncode == 1
+    assert "no parameter 'planner.pases'; did you mean 'planner.passes'?" in done.stderr
+
+
+def test_a_wrong_argument_ends_the_program_at_once_with_2(environment):
+    command = [sys.executable, "-m", "beyondmimic_diffusion.bringup", "simm:=mujoco"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=PATIENCE)
+    assert done.returncode == 2
+    assert "did you mean 'sim:=mujoco'" in done.stderr
+
+
+def _maps(process):
+    try:
+        return (process / "maps").read_text(errors="replace")
+    except OSError:
+        return ""
