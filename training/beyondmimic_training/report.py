@@ -54,10 +54,10 @@ CASES = (
     Case("joystick-warm", "joystick", "warm start, 4 passes", (*_ALONE, "--mode", "warm_start", "--passes", "4",
                                                              "--set", "planner.reopen_level=16"), 50),
     Case("perturb-rolling", "walk-perturb", "rolling, 15 passes", (*_ALONE, "--mode", "rolling", "--passes", "15"), 50),
-    Case("joystick-short", "joystick", "Body-Pos, 3000 steps", _ALONE, 50, _BODY),
-    Case("joystick-joint-rot", "joystick", "Joint-Rot, 3000 steps", _ALONE, 50, _JOINT),
-    Case("perturb-short", "walk-perturb", "Body-Pos, 3000 steps", _ALONE, 50, _BODY),
-    Case("perturb-joint-rot", "walk-perturb", "Joint-Rot, 3000 steps", _ALONE, 50, _JOINT),
+    Case("joystick-short", "joystick", "Body-Pos, 2000 steps", _ALONE, 50, _BODY),
+    Case("joystick-joint-rot", "joystick", "Joint-Rot, 2000 steps", _ALONE, 50, _JOINT),
+    Case("perturb-short", "walk-perturb", "Body-Pos, 2000 steps", _ALONE, 50, _BODY),
+    Case("perturb-joint-rot", "walk-perturb", "Joint-Rot, 2000 steps", _ALONE, 50, _JOINT),
 )  # fmt: skip
 """What is reported. Guidance, sampling and state representation are compared on the same episodes."""
 
