@@ -87,6 +87,7 @@ def _session(arguments: argparse.Namespace, console: Console, stop: threading.Ev
     )
     failure = _drive(arguments, tour, policy, console, stop)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # nothing of ROS runs any more
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     report = _evaluate(arguments, console, failure)
     if stop.is_set():
         return INTERRUPTED

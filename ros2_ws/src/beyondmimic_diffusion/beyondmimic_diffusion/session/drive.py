@@ -110,7 +110,7 @@ def bring_up(stack: Stack, console: Console) -> float:
     stack.wait_for(
         "executor plays plans",
         lambda: _tracking(stack.executor()),
-        _ARMING_PATIENCE,
+        _PATIENCE,
         lambda: f"It says: {describe(stack.executor())}",
     )
     return stack.sim_time()

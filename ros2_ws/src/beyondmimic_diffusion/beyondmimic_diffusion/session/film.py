@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -78,7 +79,11 @@ def make_film(
             images = pool.map(
                 _render, [frames.qpos[batch] for batch in batches], [frames.captions[batch] for batch in batches]
             )
-            _encode(path, style, images, len(batches), progress)
+            try:
+                _encode(path, style, images, len(batches), progress)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
     except BrokenProcessPool as error:
         raise FilmError(
             "the renderer could not start: no usable OpenGL. "
@@ -169,6 +174,7 @@ _scene: object | None = None
 
 def _start_worker(style: FilmStyle) -> None:
     """Load model and renderer once per process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that gives out the work
     global _scene  # a pool hands its workers nothing else to keep state in
     from .scene import Scene
 

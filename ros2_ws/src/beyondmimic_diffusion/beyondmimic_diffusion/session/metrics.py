@@ -121,10 +121,10 @@ def count_falls(truth: Truth) -> int:
     return int(np.count_nonzero(down[1:] & ~down[:-1])) + int(down[:1].sum())
 
 
-def real_time_factor(recording: Recording, start: float, end: float) -> float:
-    """Simulated time per wall time between two simulated times [s]."""
+def real_time_factor(recording: Recording, start: float, end: float) -> float | None:
+    """Simulated time per wall time between two simulated times [s]; None if no time lies between them."""
     wall = float(recording.to_wall(end) - recording.to_wall(start))
-    return (end - start) / wall if wall > 0.0 else math.nan
+    return (end - start) / wall if wall > 0.0 else None
 
 
 def plan_figures(plans: Plans, start: float, end: float) -> dict[str, Any]:

@@ -58,8 +58,8 @@ class Truth:
         return np.stack([c * vel_w[:, 0] + s * vel_w[:, 1], c * vel_w[:, 1] - s * vel_w[:, 0]], axis=1)
 
     def between(self, start: float, end: float) -> Truth:
-        """Samples with start <= t <= end [s]."""
-        keep = (self.t >= start) & (self.t <= end)
+        """Samples with start <= t < end [s]."""
+        keep = (self.t >= start) & (self.t < end)
         return Truth(self.t[keep], self.pos_w[keep], self.quat_wb[keep], self.lin_vel_b[keep], self.ang_vel_b[keep])
 
 

@@ -66,6 +66,10 @@ class Scene:
         )
         return np.asarray(image)
 
+    def close(self) -> None:
+        """Give the OpenGL context back."""
+        self._renderer.close()
+
     def _add_shadows(self) -> None:
         """A dark disc under each foot, fainter the higher the foot is, and a wide one under the pelvis."""
         scene = self._renderer.scene

@@ -1,0 +1,157 @@
+"""`make sim` as a user runs it: a process of its own, on a domain of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytest.importorskip("rclpy", reason="the session runs over ROS 2")
+
+from beyondmimic_diffusion.sim_session import INTERRUPTED, REFUSED, main, parse
+from mcap.reader import make_reader
+
+ROOT = Path(__file__).resolve().parents[2]
+POLICY = Path(os.environ.get("BEYONDMIMIC_TEST_POLICY", ROOT / "policies" / "walk"))
+SHARED_MEMORY = Path("/dev/shm")
+PACE = os.environ.get("BEYONDMIMIC_TEST_PACE", "0.25")
+"""Slower than real time: this test is about the course of a session, not about the machine's speed."""
+
+needs_policy = pytest.mark.skipif(not (POLICY / "manifest.json").is_file(), reason=f"no policy at {POLICY}")
+pytestmark = pytest.mark.ros
+
+
+def start(out: Path, *words: str) -> subprocess.Popen[str]:
+    path = str(ROOT / "ros2_ws/src/beyondmimic_diffusion")
+    environment = os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "beyondmimic_diffusion.sim_session", "--out", str(out), "--policy", str(POLICY)]
+    return subprocess.Popen(
+        [*command, "--real-time-factor", PACE, *words],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def shared_files() -> set[str]:
+    """Shared memory of Fast DDS; the lock and semaphore of a segment are named after it."""
+    return {
+        path.name.removeprefix("sem.").split("_el")[0].split("_mutex")[0] for path in SHARED_MEMORY.glob("*fastrtps*")
+    }
+
+
+def in_use() -> str:
+    """What living processes have mapped: another run's shared memory is not ours to judge."""
+    maps = []
+    for path in Path("/proc").glob("[0-9]*/maps"):
+        try:
+            maps.append(path.read_text(errors="replace"))
+        except OSError:
+            continue
+    return "".join(maps)
+
+
+def nodes_of(domain: str) -> list[psutil.Process]:
+    """Processes of the stack on a ROS domain."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("ROS_DOMAIN_ID") == domain and "beyondmimic_diffusion.nodes" in " ".join(
+                process.cmdline()
+            ):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.sim
+@needs_policy
+def test_a_short_session_walks_reports_and_leaves_nothing_running(tmp_path):
+    before = shared_files()
+    process = start(tmp_path, "--duration", "12", "--seed", "5", "--no-film")
+    output, _ = process.communicate(timeout=400)
+    assert process.returncode == 0, output
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["falls"] == 0
+    assert report["healthy"]
+    assert report["seed"] == 5
+    assert report["executor"]["ticks"] > 0
+    assert report["plans"] > 200
+    assert report["plans_used_after_valid_until"] == 0
+    assert report["duration"] == pytest.approx(12.0, abs=0.2)
+    forward = next(leg for leg in report["legs"] if leg["name"] == "forward")
+    assert forward["velocity"][0] > 0.15  # 0.5 is asked for; half of it is beyond doubt walking
+    with (tmp_path / "session.mcap").open("rb") as stream:
+        summary = make_reader(stream).get_summary()
+    topics = {channel.topic for channel in summary.channels.values()}
+    assert topics >= {
+        *("/clock", "/joint_states", "/imu/data", "/odom", "/robot_state", "/cmd_vel", "/guidance/active", "/plan"),
+        *("/applied_joint_commands", "/executor/state", "/planner/status", "/ground_truth/odom", "/diagnostics", "/tf"),
+    }
+    assert {path.name for path in tmp_path.glob("*.png")} == {"velocity.png", "path.png", "timing.png"}
+    assert nodes_of(os.environ["ROS_DOMAIN_ID"]) == []
+    mapped = in_use()
+    assert [name for name in shared_files() - before if name not in mapped] == []
+
+
+@pytest.mark.slow
+@pytest.mark.sim
+@needs_policy
+def test_ctrl_c_in_the_middle_ends_every_process_and_still_writes_the_recording(tmp_path):
+    process = start(tmp_path, "--no-film", "--no-plots")
+    assert process.stdout is not None
+    lines: list[str] = []
+    steering = threading.Event()
+
+    def read() -> None:
+        for line in process.stdout:
+            lines.append(line)
+            if "steering starts" in line:
+                steering.set()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert steering.wait(200.0), "".join(lines)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60.0) == INTERRUPTED, "".join(lines)
+    reader.join()
+    assert nodes_of(os.environ["ROS_DOMAIN_ID"]) == []
+    assert "interrupted by the operator" in json.loads((tmp_path / "report.json").read_text())["problems"]
+    with (tmp_path / "session.mcap").open("rb") as stream:
+        assert make_reader(stream).get_summary().statistics.message_count > 100
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--policy", "no/such/policy"], "no policy at 'no/such/policy'"),
+        (["--tour", "no_such_tour"], "neither 'standard' nor a file"),
+        (["--teleop", "keyboard"], "needs a terminal"),
+    ],
+)
+def test_what_cannot_be_started_is_refused_with_the_reason(words, told, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as left:
+        main([*words, "--out", str(tmp_path)])
+    assert left.value.code == REFUSED
+    assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--duration", "0"], ["--duration", "nan"], ["--seed", "-1"], ["--real-time-factor", "9"], ["--teleop", "x"]],
+)
+def test_a_bad_option_is_refused(words, capsys):
+    with pytest.raises(SystemExit) as left:
+        parse(words)
+    assert left.value.code == 2
+    assert words[0] in capsys.readouterr().err
