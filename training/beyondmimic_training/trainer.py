@@ -27,7 +27,7 @@ from .ema import Ema
 from .loss import co_diffusion_loss, commit_prefix, draw_levels
 from .optimizers import learning_rate_factor, make_optimizers, progress
 from .prefetch import Prefetcher
-from .world import choose_precision, join_world
+from .world import choose_precision, from_leader, join_world, ranks_where
 
 CHECKPOINT = "checkpoint.pt"
 _OTHERS = (SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
@@ -47,7 +47,8 @@ class Trainer:
         self.world = join_world()
         self.provenance = provenance
         rng = np.random.default_rng(config.seed)
-        self.state_norm, self.action_norm = source.fit_normalizers(config.model.normalizer, 4000, rng)
+        norms = source.fit_normalizers(config.model.normalizer, 4000, rng)
+        self.state_norm, self.action_norm = from_leader(self.world, norms)  # each machine may have data of its own
         self.sampler = WindowSampler(source, config.windows, source.centres(0.02, validation=False))
         self.validator = WindowSampler(source, config.windows, source.centres(0.02, validation=True))
         m = config.model
@@ -71,7 +72,7 @@ class Trainer:
         self.alpha_bar = torch.as_tensor(abar, dtype=torch.float32, device=self.world.device)
         self.optimizers = make_optimizers(self.network, config)
         self.ema = Ema(self.network, config.ema_power, config.ema_max)
-        self.dtype = choose_precision(config.precision, self.world.device)
+        self.dtype = from_leader(self.world, choose_precision(config.precision, self.world.device))
         self.step = 0
         self.samples = 0
         self.seconds = 0.0
@@ -150,8 +151,8 @@ class Trainer:
         ``config.steps`` decides the end, not the wall clock).
         """
         self.out.mkdir(parents=True, exist_ok=True)
-        if resume and (self.out / CHECKPOINT).exists():
-            self.load(self.out / CHECKPOINT)
+        if resume:
+            self._resume(self.out / CHECKPOINT)
         forward: nn.Module = self.network
         if self.world.size > 1:
             forward = nn.parallel.DistributedDataParallel(forward)
@@ -248,13 +249,21 @@ class Trainer:
         temporary.replace(self.out / CHECKPOINT)
         (self.out / "config.json").write_text(json.dumps(self.config.to_dict(), indent=1))
 
-    def load(self, path: Path) -> None:
-        """Resume from a checkpoint.
+    def _resume(self, path: Path) -> None:
+        """Go on from a checkpoint if there is one. The leading process's counts: on other machines it may be missing.
 
         Raises:
-            ArtifactError: It belongs to another network.
+            ArtifactError: It is damaged, belongs to another network, or only other processes see it.
         """
-        data = load_checkpoint(path)
+        seen_by = ranks_where(self.world, path.exists())
+        if not seen_by:
+            return
+        if 0 not in seen_by:
+            raise ArtifactError(
+                f"rank 0 does not see the checkpoint {path}, but ranks {seen_by} do; start rank 0 on a machine that "
+                "has it, put 'out' on storage that all of them share, or start anew with --fresh"
+            )
+        data = from_leader(self.world, load_checkpoint(path) if self.world.leads else {})
         if data["network_config"] != vars(self.network_config):
             raise ArtifactError(
                 f"checkpoint {path} holds a network {data['network_config']}, but the run asks for "

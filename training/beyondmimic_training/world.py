@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from beyondmimic_diffusion.core.errors import ConfigError
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,23 @@ def leave_world() -> None:
     """Say goodbye to the other processes, if there are any."""
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+def from_leader(world: World, value: _T) -> _T:
+    """The leading process's value, in every process; all must call this at the same place."""
+    if world.size == 1:
+        return value
+    shared = [value if world.leads else None]
+    dist.broadcast_object_list(shared, src=0, device=world.device)
+    return shared[0]  # pyright: ignore[reportReturnType]
+
+
+def ranks_where(world: World, true: bool) -> list[int]:
+    """Ranks of the processes in which something is true; all must call this at the same place."""
+    found: list[bool | None] = [true] * world.size
+    if world.size > 1:
+        dist.all_gather_object(found, true)
+    return [rank for rank, value in enumerate(found) if value]
 
 
 def choose_precision(asked: str, device: torch.device) -> torch.dtype:
