@@ -19,6 +19,7 @@ from beyondmimic_diffusion.graph import parse_arguments  # noqa: E402
 from beyondmimic_diffusion.ros import qos  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
+SHARED_MEMORY = Path("/dev/shm")
 SOURCES = Path(__file__).resolve().parents[2] / "ros2_ws/src/beyondmimic_diffusion"
 PATIENCE = 60.0
 """Five interpreters start on a busy machine [s]; a bound against hanging."""
@@ -38,6 +39,24 @@ def words(policy_folder):
 def alive(pid):
     stat = Path(f"/proc/{pid}/stat")
     return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def maps(process):
+    try:
+        return (process / "maps").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def shared_memory(pid):
+    """Fast DDS's segments that a process has mapped."""
+    paths = [line.split()[-1] for line in maps(Path(f"/proc/{pid}")).splitlines() if "/dev/shm/" in line]
+    return {Path(path).name for path in paths if "fastrtps" in path}
+
+
+def used(name):
+    """Whether some process of this machine has it mapped; others may share a port's segment."""
+    return any(name in maps(process) for process in Path("/proc").glob("[0-9]*"))
 
 
 def wait(happened):
@@ -68,15 +87,20 @@ def test_when_a_node_dies_the_others_are_ended_and_the_exit_code_says_so(words, 
     lines = []
     with Bringup(parse_arguments(words), environment, lines.append) as bringup:
         wait(lambda: any("DISARMED" in line for line in lines))
+        wait(lambda: bringup.failed() or shared_memory(bringup.processes["state_estimator"]))
+        segments = shared_memory(bringup.processes["state_estimator"])
+        time.sleep(3.0)  # longer than the period in which it notes what its processes use
+        assert bringup.failed() is None
         os.kill(bringup.processes["state_estimator"], signal.SIGKILL)
         assert bringup.wait(threading.Event()) == 1
         processes = bringup.processes
     assert not any(alive(pid) for pid in processes.values())
+    assert segments
+    assert not any((SHARED_MEMORY / name).exists() and not used(name) for name in segments)
     assert any("state_estimator has ended with exit code -9" in line for line in lines)
 
 
 def test_ctrl_c_ends_the_program_with_0_its_nodes_and_their_shared_memory(words, environment):
-    before = {path.name for path in Path("/dev/shm").glob("*fastrtps*")}
     command = [sys.executable, "-m", "beyondmimic_diffusion.bringup", *words]
     program = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
     for line in program.stderr:
@@ -84,13 +108,13 @@ def test_ctrl_c_ends_the_program_with_0_its_nodes_and_their_shared_memory(words,
             break
     children = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
     assert len(children) >= 5
+    segments = {name for pid in children for name in shared_memory(pid)}
     program.send_signal(signal.SIGINT)
     program.communicate(timeout=PATIENCE)
     assert program.returncode == 0
     assert not any(alive(pid) for pid in children)
-    left = {path.name for path in Path("/dev/shm").glob("*fastrtps*")} - before
-    mapped = {name for name in left if any(name in _maps(pid) for pid in Path("/proc").glob("[0-9]*"))}
-    assert left == mapped  # others on this machine may have started meanwhile
+    assert segments
+    assert not any((SHARED_MEMORY / name).exists() and not used(name) for name in segments)
 
 
 def test_a_node_that_refuses_its_configuration_ends_the_start_with_its_reason(words, environment, tmp_path):
@@ -107,10 +131,3 @@ def test_a_wrong_argument_ends_the_program_at_once_with_2(environment):
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=PATIENCE)
     assert done.returncode == 2
     assert "did you mean 'sim:=mujoco'" in done.stderr
-
-
-def _maps(process):
-    try:
-        return (process / "maps").read_text(errors="replace")
-    except OSError:
-        return ""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -28,7 +29,11 @@ _PATIENCE = (4.0, 2.0)
 """How long a process may take to end after SIGINT, and then after SIGTERM, before it is killed [s]."""
 _POLL = 0.05
 """[s]."""
+_NOTE_PERIOD = 2.0
+"""How often the shared memory in use is noted [s]."""
 _SHARED_MEMORY = Path("/dev/shm")
+_SEGMENT = re.compile(r"/dev/shm/((?:sem\.)?fastrtps_\w+?)(?:_el)?(?: \(deleted\))?$", re.MULTILINE)
+"""Fast DDS's files, in the last column of a process's memory map or as the target of its file descriptors."""
 
 
 @dataclass
@@ -61,7 +66,8 @@ class Bringup:
         self._say = say or _to_stderr
         self._running: list[_Running] = []
         self._readers: list[threading.Thread] = []
-        self._shared_before = _shared_files()
+        self._shared: set[str] = set()
+        self._noted = 0.0
 
     def __enter__(self) -> Bringup:
         self.start()
@@ -100,7 +106,9 @@ class Bringup:
             self._readers.append(reader)
 
     def failed(self) -> tuple[str, int] | None:
-        """Name and exit code of the first node that has ended, None while all run."""
+        """Name and exit code of the first node that has ended, None while all run; ask often."""
+        if time.monotonic() - self._noted > _NOTE_PERIOD:
+            self._note_shared_memory()
         for running in self._running:
             code = running.process.poll()
             if code is not None:
@@ -119,6 +127,7 @@ class Bringup:
 
     def stop(self) -> None:
         """End all processes, then remove the shared memory that killed ones have left."""
+        self._note_shared_memory()
         for number, patience in zip((signal.SIGINT, signal.SIGTERM), _PATIENCE, strict=True):
             self._signal(number)
             until = time.monotonic() + patience
@@ -129,7 +138,12 @@ class Bringup:
             running.process.wait()
         for reader in self._readers:
             reader.join(1.0)
-        _remove_shared_files(self._shared_before)
+        _remove_shared_memory(self._shared)
+
+    def _note_shared_memory(self) -> None:
+        """Remember what the processes use while they live: a killed one cannot be asked any more."""
+        self._noted = time.monotonic()
+        self._shared |= _shared_memory_of(self.processes.values())
 
     def _signal(self, number: int) -> None:
         for running in self._running:
@@ -172,23 +186,28 @@ def _to_stderr(line: str) -> None:
     sys.stderr.flush()
 
 
-def _shared_files() -> set[str]:
-    """Shared memory segments of Fast DDS on this machine."""
-    return {path.name for path in _SHARED_MEMORY.glob("*fastrtps*")} if _SHARED_MEMORY.is_dir() else set()
+def _shared_memory_of(pids: Iterable[int]) -> set[str]:
+    """Names of Fast DDS's shared memory files that some processes have mapped or opened."""
+    found: set[str] = set()
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            found |= set(_SEGMENT.findall(Path(f"/proc/{pid}/maps").read_text(errors="replace")))
+        with contextlib.suppress(OSError):
+            for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+                with contextlib.suppress(OSError):
+                    found |= set(_SEGMENT.findall(str(descriptor.readlink())))
+    return found
 
 
-def _remove_shared_files(before: set[str]) -> None:
-    """Remove segments that appeared during the run and that no living process has mapped."""
-    left = _shared_files() - before
+def _remove_shared_memory(names: set[str]) -> None:
+    """Remove what ended processes have left, unless a living one (of another run) uses it, too."""
+    left = {name for name in names if (_SHARED_MEMORY / name).exists()}
     if not left:
         return
-    used: set[str] = set()
-    for maps in Path("/proc").glob("[0-9]*/maps"):
-        with contextlib.suppress(OSError):
-            used |= {name for name in left if name in maps.read_text(errors="replace")}
+    used = _shared_memory_of(int(path.name) for path in Path("/proc").glob("[0-9]*"))
     for name in left - used:
-        with contextlib.suppress(OSError):
-            (_SHARED_MEMORY / name).unlink()
+        for file in (name, f"{name}_el"):  # the second marks the first as alive
+            (_SHARED_MEMORY / file).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
