@@ -2,12 +2,11 @@
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from beyondmimic_diffusion.core.errors import ArtifactError, ArtifactMismatchError
+from beyondmimic_diffusion.core.errors import ArtifactError, ArtifactMismatchError, ConfigError
 from beyondmimic_diffusion.core.robot import g1
 
 torch = pytest.importorskip("torch")
@@ -19,6 +18,7 @@ from beyondmimic_diffusion.core.engine.onnx_backend import ONNX_FILE, sha256_of
 from beyondmimic_diffusion.core.engine.torch_backend import TorchDenoiser
 from beyondmimic_diffusion.core.types import Conditioning, Levels, Sample
 from beyondmimic_training import export_onnx
+from beyondmimic_training.cli import main
 from beyondmimic_training.trainer import load_checkpoint
 
 from tests.training.conftest import COLLECTION
@@ -150,10 +150,48 @@ def test_an_export_that_computes_something_else_is_refused(run, tmp_path, monkey
 
 
 def test_the_command_names_a_policy_after_its_folder(run, tmp_path):
-    args = argparse.Namespace(checkpoint=run[0], out=tmp_path / "walk7", name="", passes=4, guidance_scale=1.5)
-    assert export_onnx.main(args) == 0
+    assert main(["export", "--checkpoint", str(run[0]), "--out", str(tmp_path / "walk7")]) == 0
     manifest = load_policy(tmp_path / "walk7").manifest
-    assert (manifest.name, manifest.sampling) == (
-        "walk7",
-        replace(SamplingDefaults(), passes=4, guidance_scale=1.5),
-    )
+    assert (manifest.name, manifest.sampling) == ("walk7", SamplingDefaults())
+
+
+def parsed(*options: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    export_onnx.add_arguments(parser)
+    return parser.parse_args(["--checkpoint", "c", "--out", "o", *options])
+
+
+def test_the_command_sets_how_a_policy_is_sampled(run, monkeypatch):
+    asked = []
+    monkeypatch.setattr(export_onnx, "export", lambda *arguments: asked.append(arguments[-1]))
+    options = "--mode warm_start --passes 3 --reopen-level 11 --guidance-scale 1.5".split()
+    export_onnx.main(parsed(*options))
+    export_onnx.main(parsed())
+    assert asked == [
+        SamplingDefaults(mode="warm_start", passes=3, reopen_level=11, guidance_scale=1.5),
+        SamplingDefaults(mode="scratch", passes=5, reopen_level=14, guidance_scale=2.0),
+    ]
+
+
+def test_a_mode_that_the_planner_does_not_know_is_refused_with_the_known_ones(capsys):
+    with pytest.raises(SystemExit):
+        parsed("--mode", "policy")
+    message = capsys.readouterr().err
+    assert all(mode in message for mode in ("scratch", "rolling", "warm_start"))
+
+
+@pytest.mark.parametrize(
+    ("sampling", "range_of"),
+    [
+        (SamplingDefaults(reopen_level=20), "reopen_level is 20.* 1 .. 19"),
+        (SamplingDefaults(reopen_level=0), "reopen_level is 0.* 1 .. 19"),
+        (SamplingDefaults(passes=21), "passes is 21.* 1 .. 20"),
+        (SamplingDefaults(passes=0), "passes is 0.* 1 .. 20"),
+    ],
+)
+def test_noise_levels_that_the_network_does_not_have_are_refused_before_anything_is_written(
+    run, tmp_path, sampling, range_of
+):
+    with pytest.raises(ConfigError, match=range_of):
+        export_onnx.export(run[0], tmp_path / "policy", "x", sampling)
+    assert not (tmp_path / "policy").exists()

@@ -6,7 +6,6 @@ import argparse
 import logging
 import platform
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,10 @@ from beyondmimic_diffusion.core.engine import (
     make_golden,
     save_golden,
 )
+from beyondmimic_diffusion.core.engine.manifest import SAMPLING_MODES
 from beyondmimic_diffusion.core.engine.onnx_backend import ONNX_FILE, sha256_of
 from beyondmimic_diffusion.core.engine.torch_backend import TorchDenoiser
-from beyondmimic_diffusion.core.errors import ArtifactMismatchError
+from beyondmimic_diffusion.core.errors import ArtifactMismatchError, ConfigError
 from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.state import Normalizer
 from torch import nn
@@ -42,7 +42,7 @@ OUTPUTS = ("clean_states", "clean_actions")
 PARITY = 1e-4
 """Largest allowed difference between torch and ONNX Runtime in normalised units; float32 sums differ by about 1e-6."""
 MODE_MACHINE_29DOF = (5,)
-"""Unitree code of the 29-joint G1 (safety.md)."""
+"""``mode_machine`` that a Unitree G1 with 29 joints reports in its low-level state."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,13 +50,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint.pt of a training run")
     parser.add_argument("--out", type=Path, required=True, help="policy folder to write, e.g. policies/walk")
     parser.add_argument("--name", default="", help="name of the policy; the folder's name by default")
-    parser.add_argument("--passes", type=int, default=SamplingDefaults.passes, help="default denoising passes")
-    parser.add_argument("--guidance-scale", type=float, default=SamplingDefaults.guidance_scale)
+    own = parser.add_argument_group("how the policy is sampled where the operator does not say otherwise")
+    default = SamplingDefaults()
+    own.add_argument("--mode", choices=SAMPLING_MODES, default=default.mode, help=f"({default.mode})")
+    own.add_argument("--passes", type=int, default=default.passes, help=f"network calls per plan ({default.passes})")
+    own.add_argument(
+        "--reopen-level",
+        type=int,
+        default=default.reopen_level,
+        help=f"level at which kept states re-open in 'rolling' and 'warm_start' ({default.reopen_level})",
+    )
+    own.add_argument("--guidance-scale", type=float, default=default.guidance_scale, help=f"({default.guidance_scale})")
 
 
 def main(args: argparse.Namespace) -> int:
     """Run ``export``; returns the exit status."""
-    sampling = replace(SamplingDefaults(), passes=args.passes, guidance_scale=args.guidance_scale)
+    sampling = SamplingDefaults(
+        mode=args.mode, passes=args.passes, reopen_level=args.reopen_level, guidance_scale=args.guidance_scale
+    )
     export(args.checkpoint, args.out, args.name or args.out.name, sampling)
     return 0
 
@@ -66,14 +77,17 @@ def export(checkpoint: Path, out: Path, name: str, sampling: SamplingDefaults | 
 
     Raises:
         ArtifactError: The checkpoint cannot be read, or the exported policy gives other results.
+        ConfigError: The network has too few noise levels for how it is to be sampled.
     """
     data = load_checkpoint(checkpoint)
+    sampling = sampling or SamplingDefaults()
+    _check_sampling(sampling, int(data["network_config"]["num_levels"]))
     network = StateActionDenoiser(DenoiserConfig(**data["network_config"])).eval()
     averaged = {k.removeprefix("weights."): v for k, v in data["ema"].items() if k != "step"}
     network.load_state_dict(averaged)
     out.mkdir(parents=True, exist_ok=True)
     write_onnx(network, out / ONNX_FILE)
-    manifest = make_manifest(data, name, sampling or SamplingDefaults(), sha256_of(out / ONNX_FILE))
+    manifest = make_manifest(data, name, sampling, sha256_of(out / ONNX_FILE))
     manifest.save(out)
     golden = make_golden(manifest, TorchDenoiser(network))
     save_golden(out, golden)
@@ -83,6 +97,13 @@ def export(checkpoint: Path, out: Path, name: str, sampling: SamplingDefaults | 
     size = (out / ONNX_FILE).stat().st_size / 2**20
     _log.info("%s: %.1f MiB, ONNX Runtime differs from torch by %.1e", out, size, error)
     return manifest
+
+
+def _check_sampling(sampling: SamplingDefaults, num_levels: int) -> None:
+    bounds = (("passes", sampling.passes, num_levels), ("reopen_level", sampling.reopen_level, num_levels - 1))
+    for name, value, most in bounds:
+        if not 1 <= value <= most:
+            raise ConfigError(f"{name} is {value}; with this network's {num_levels} noise levels it is 1 .. {most}")
 
 
 def write_onnx(network: nn.Module, path: Path) -> None:

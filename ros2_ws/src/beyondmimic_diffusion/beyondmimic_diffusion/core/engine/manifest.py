@@ -71,8 +71,8 @@ class SamplingDefaults:
     """'ddim' or 'ddpm'."""
     reopen_level: int = 14
     """Level at which kept states re-open ('rolling', 'warm_start')."""
-    guidance_scale: float = 1.0
-    """Factor on all guidance."""
+    guidance_scale: float = 2.0
+    """Factor on all guidance. The shipped walker follows commands better at 2 than at 1."""
 
 
 @dataclass(frozen=True)
