@@ -152,7 +152,10 @@ def _run(suite: Suite, who: str, setup: Setup, args: argparse.Namespace) -> list
     jobs = plan_jobs(suite.name, who, args.episodes, setup.batch, args.workers)
     total = sum(setup.episode(suite, index).duration for index in range(args.episodes))
     shape = "{l_bar}{bar}| {n:.0f}/{total:.0f} s of robot time [{elapsed}<{remaining}{postfix}]"
-    with tqdm(total=total + 1e-6, desc=f"{suite.name}, {who}", bar_format=shape, mininterval=1.0, smoothing=0.1) as bar:
+    pace = 1.0 if sys.stderr.isatty() else 30.0  # in a log each update is a line [s]
+    with tqdm(
+        total=total + 1e-6, desc=f"{suite.name}, {who}", bar_format=shape, mininterval=pace, smoothing=0.1
+    ) as bar:
         outcomes = [o for part in run_jobs(setup, jobs, args.workers, bar.update) for o in part]
         bar.set_postfix_str(f"{sum(not result.success for result, _ in outcomes)} falls")
     return outcomes
