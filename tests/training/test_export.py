@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,10 @@ from beyondmimic_diffusion.core.engine.torch_backend import TorchDenoiser
 from beyondmimic_diffusion.core.types import Conditioning, Levels, Sample
 from beyondmimic_training import export_onnx
 from beyondmimic_training.cli import main
+from beyondmimic_training.store import DatasetWriter, describe
 from beyondmimic_training.trainer import load_checkpoint
 
+from tests.reference.made_up_walk import frames
 from tests.training.conftest import COLLECTION
 
 
@@ -97,6 +100,23 @@ def test_the_manifest_remembers_where_the_policy_comes_from(run):
     assert (training["steps"], training["samples"]) == (4, 32)
     assert training["config"] == json.loads(json.dumps(data["config"]))
     assert training["data"]["collect"] == COLLECTION and training["data"]["episodes"] == 5
+
+
+def test_the_delays_of_a_policy_are_those_of_all_its_recordings(tiny_trainer, walk_folder, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(walk_folder, other)
+    wider = {**COLLECTION, "physics": {"action_delay": [0.01, 0.05]}}
+    DatasetWriter(other, describe(wider, "")).write_shard(
+        [(frames(90, g1.NUM_JOINTS, len(g1.KEY_POINTS), 9), {"expert": "made up"})], {}
+    )
+    for data in ([other], [walk_folder, other]):
+        trainer = tiny_trainer(data=tuple(map(str, data)), steps=0)
+        saved = load_checkpoint(trainer.fit(resume=False))
+        found = saved["provenance"]["collections"]  # in the order of the shards' random names
+        assert sorted(found, key=lambda c: c["physics"]["action_delay"]) == [COLLECTION, wider]
+        assert export_onnx.make_manifest(saved, "x", SamplingDefaults(), "").delay_range == (0.0, 0.05)
+    del saved["provenance"]["collections"]  # as in checkpoints of before
+    assert export_onnx.make_manifest(saved, "x", SamplingDefaults(), "").delay_range == (0.0, 0.03)
 
 
 def test_motors_get_the_gains_of_the_expert_that_was_recorded(run):

@@ -159,7 +159,7 @@ def make_manifest(data: dict[str, Any], name: str, sampling: SamplingDefaults, s
         key_points=tuple(KeyPointFact(p.name, p.body, p.offset_b, p.radius) for p in g1.KEY_POINTS),
         state_normalizer=NormalizerStats.of(Normalizer.from_dict(data["state_norm"])),
         action_normalizer=NormalizerStats.of(Normalizer.from_dict(data["action_norm"])),
-        delay_range=_delay_range(provenance["collect"]),
+        delay_range=_delay_range(provenance.get("collections", [provenance["collect"]])),
         sampling=sampling,
         onnx_sha256=sha256,
         network=data["network_config"],
@@ -177,9 +177,10 @@ def make_manifest(data: dict[str, Any], name: str, sampling: SamplingDefaults, s
     )
 
 
-def _delay_range(collect: dict[str, Any]) -> tuple[float, float]:
-    low, high = collect["physics"]["action_delay"]
-    return float(low), float(high)
+def _delay_range(collections: list[dict[str, Any]]) -> tuple[float, float]:
+    """Least and most action delay in any of the recordings [s]."""
+    lows, highs = zip(*(c["physics"]["action_delay"] for c in collections), strict=True)
+    return float(min(lows)), float(max(highs))
 
 
 def _commit() -> str:

@@ -69,8 +69,10 @@ def load_together(paths: tuple[str, ...]) -> Dataset:
     if len(parts) == 1:
         return first
     shift = np.cumsum([0, *(len(p.frames["command"]) for p in parts[:-1])])
+    collections = {name: settings for p in parts for name, settings in p.metadata["collections"].items()}
     return replace(
         first,
+        metadata={**first.metadata, "collections": collections},
         frames={name: np.concatenate([p.frames[name] for p in parts]) for name in first.frames},
         starts=np.concatenate([p.starts + s for p, s in zip(parts, shift, strict=True)]),
         lengths=np.concatenate([p.lengths for p in parts]),
@@ -88,6 +90,7 @@ def make_trainer(config: TrainConfig) -> Trainer:
         "hours": round(dataset.hours, 3),
         "episodes": len(dataset.episodes),
         "collect": dataset.metadata["collection"],
+        "collections": list(dataset.metadata["collections"].values()),
         "collect_commit": dataset.metadata["git_commit"],
         "joint_names": list(dataset.metadata["joint_names"]),
         "control_dt": dataset.metadata["control_dt"],
