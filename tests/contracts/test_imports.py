@@ -48,6 +48,8 @@ def test_import_contracts_are_kept():
         ("core/execution/safety_filter.py", "import torch"),
         ("core/guidance/cost.py", "from ..diffusion import scheduler"),
         ("core/state/history.py", "from ...ros import qos"),
+        ("core/steering.py", "from .planner import GuidedPlanner"),
+        ("graph.py", "from .session import tour"),
     ],
 )
 def test_a_stray_import_is_reported_with_its_module(tmp_path, module, stray_import):
@@ -59,6 +61,17 @@ def test_a_stray_import_is_reported_with_its_module(tmp_path, module, stray_impo
 
     assert result.returncode != 0
     assert module.removesuffix(".py").replace("/", ".") in "".join(result.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["core/helpers.py", "toolbox.py"])
+def test_a_module_that_no_layer_names_is_reported(tmp_path, module):
+    shutil.copytree(SOURCES, tmp_path / SOURCES.name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / SOURCES.name / module).write_text('"""New."""\n', encoding="utf-8")
+
+    result = lint_imports(tmp_path, TRAINING)
+
+    assert result.returncode != 0
+    assert Path(module).stem in result.stdout
 
 
 def test_torch_is_imported_in_three_modules_only():
