@@ -17,7 +17,7 @@ define environment
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help sim setup setup-sim test test-fast check format ws train-smoke bench golden clean
+.PHONY: help sim setup setup-sim test test-fast check format ws train-smoke bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -66,10 +66,6 @@ train-smoke:  ## collect, train, evaluate and export on a tiny setting
 bench:  ## the benchmarks: percentiles, with machine and commit
 	$(call environment,test)
 	@exec $(VENV)/python -m beyondmimic_training bench
-
-golden:  ## regenerate tests/golden, to be looked at in the diff
-	$(call environment,test)
-	@$(VENV)/python tests/golden/make_golden.py
 
 clean:  ## remove the environment, builds and caches; keeps data/, runs/ and out/
 	rm -rf .venv ros2_ws/build ros2_ws/install ros2_ws/log .pytest_cache .ruff_cache .import_linter_cache .hypothesis
