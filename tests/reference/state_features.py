@@ -1,4 +1,4 @@
-"""Body-Pos features of one state, written out with SciPy's rotations, one vector at a time (method.md, state)."""
+"""Body-Pos features of one state, written out with SciPy's rotations, one vector at a time."""
 
 import numpy as np
 from scipy.spatial.transform import Rotation

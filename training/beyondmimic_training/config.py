@@ -51,7 +51,7 @@ class LevelConfig:
 
 @dataclass(frozen=True)
 class WindowConfig:
-    """Which windows are drawn, and how often (platform.md section 7: onsets decide whether a robot ever starts)."""
+    """Which windows are drawn, and how often: onsets decide whether a robot ever starts (docs/training.md)."""
 
     start: float = 0.14
     """Share of windows whose command turns from standing to moving within ``onset_steps`` of now."""

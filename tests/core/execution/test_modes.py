@@ -1,4 +1,4 @@
-"""Every (mode, event) pair, against a table written out by hand from the safety design."""
+"""Every (mode, event) pair, against a table written out by hand."""
 
 import pytest
 from beyondmimic_diffusion.core.execution import TRANSITIONS, Event, ExecutorMode, Reason, next_mode
@@ -33,7 +33,7 @@ def test_the_hand_written_table_names_every_mode_and_event():
 
 @pytest.mark.parametrize("mode", ExecutorMode, ids=lambda mode: mode.name)
 @pytest.mark.parametrize("column", range(len(EVENTS)), ids=lambda column: EVENTS[column])
-def test_each_event_in_each_mode_leads_where_the_design_says(mode, column):
+def test_each_event_in_each_mode_leads_where_the_table_says(mode, column):
     letter = TABLE[mode.name].split()[column]
     wanted = mode.name if letter == "." else LETTERS[letter]
     assert next_mode(mode, Event[EVENTS[column]]).name == wanted

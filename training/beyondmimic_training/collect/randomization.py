@@ -14,7 +14,7 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class CommandConfig:
-    """Piecewise constant velocity commands. Shares are of segments; starts and stops matter most (platform.md, 7)."""
+    """Piecewise constant velocity commands. Shares are of segments; starts and stops matter most (docs/training.md)."""
 
     segment: Range = (0.8, 3.6)
     """Length of a segment [s]."""

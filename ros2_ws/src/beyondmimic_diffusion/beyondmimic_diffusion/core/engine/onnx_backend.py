@@ -1,6 +1,6 @@
 """The denoiser in ONNX Runtime: what runs on the robot's CPU and in ``make sim``.
 
-The ONNX graph's contract, which the exporter keeps (axis 0 is the batch and dynamic; all values normalised):
+Inputs and outputs of the ONNX graph (axis 0 is the batch and dynamic; all values normalised):
 
 =================  =================  =======  ==========================================
 input              shape              type
@@ -111,7 +111,7 @@ def _check_file(path: Path, manifest: PolicyManifest) -> None:
 
 
 def _check_graph(session: ort.InferenceSession, path: Path, manifest: PolicyManifest) -> None:
-    """Names and shapes are those of the contract."""
+    """Names and shapes are those that this module's docstring lists."""
     expected = input_shapes(manifest)
     found = {node.name: tuple(node.shape[1:]) for node in session.get_inputs()}
     if found != expected:

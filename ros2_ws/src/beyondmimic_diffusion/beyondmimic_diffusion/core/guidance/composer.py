@@ -7,8 +7,9 @@ At a denoising step the predicted clean states :math:`x` (normalised) are read i
 
 that is, a step of :math:`-\gamma\,\partial G/\partial s` in SI units. The plain gradient in normalised space would be
 :math:`\sigma\,\partial G/\partial s`; ours is that gradient preconditioned by :math:`\sigma^{-2}`, so that a guidance
-scale means the same for a feature that varies much and one that varies little (without it lateral velocity is hardly
-steered; platform trial). Forgetting the normaliser altogether is the classic error, and has its test.
+scale means the same for a feature that varies much and one that varies little (in an earlier trial of this recipe
+lateral velocity was hardly steered without it). Forgetting the normaliser altogether is the classic error, and has its
+test.
 """
 
 from __future__ import annotations

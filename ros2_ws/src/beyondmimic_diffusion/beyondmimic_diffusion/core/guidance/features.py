@@ -167,7 +167,7 @@ def integrate_positions(plan: PlanFeatures, step_dt: float) -> PlanFeatures:
 
     A cost on the new positions then asks for velocities that really lead there. Taken on the predicted positions alone,
     waypoint and obstacle costs tear positions and velocities apart, and the plan leaves the distribution within seconds
-    (ours; all of 8 trial runs fell). Key points move along with the root.
+    (in an earlier trial of this recipe all of 8 runs fell). Key points move along with the root.
     """
     root = plan.root_pos_c.copy()
     root[..., :2] = step_dt * np.cumsum(plan.root_lin_vel_c[..., :2], axis=1)

@@ -17,8 +17,8 @@ class WaypointCost(GuidanceCost):
     .. math:: G = \sum_i (1-e^{-2d_i})\,\|p_i-g\|^2 + e^{-2d_i}\,\|v_i\|^2, \quad d_i=\|p_i-g\|
 
     :math:`d_i` is treated as a constant by the gradient, as the paper says. Taken literally on the predicted positions
-    it made all of 8 trial runs fall; on consistent positions (``CostTerm.consistent`` with ``velocity_cap`` 0.4 to
-    0.8 m/s) 16 of 24 arrived, by :func:`waypoint_velocity` 48 of 48 (ours).
+    it made all of 8 runs of an earlier trial of this recipe fall; on consistent positions (``CostTerm.consistent`` with
+    ``velocity_cap`` 0.4 to 0.8 m/s) 16 of 24 arrived, by :func:`waypoint_velocity` 48 of 48.
     """
 
     def __init__(self, goal_xy_c: ArrayLike, softness: float = 2.0):
