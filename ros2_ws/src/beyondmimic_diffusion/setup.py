@@ -36,6 +36,7 @@ setup(
         "onnx": ["onnxruntime>=1.19"],
         "sim": [MUJOCO, "matplotlib>=3.8", "mcap>=1.1", "mcap-ros2-support>=0.5", "imageio-ffmpeg>=0.5"],
         "tensorrt": ["tensorrt>=10.3,<11"],
+        "test": ["pytest>=8", "hypothesis>=6"],  # tells colcon test to use pytest
         "robot": ["unitree-sdk2py-dimos==1.0.3", "cyclonedds==0.10.2"],
     },
     data_files=[
