@@ -1,0 +1,101 @@
+"""Simulator, planner and executor of one robot on a virtual clock, wired as the ROS nodes wire them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from beyondmimic_diffusion.core.engine import LoadedPolicy
+from beyondmimic_diffusion.core.execution import ActionExecutor, ExecutorConfig, ExecutorMode
+from beyondmimic_diffusion.core.execution.due_times import DueTimes
+from beyondmimic_diffusion.core.execution.robot_limits import g1_limits
+from beyondmimic_diffusion.core.guidance import JoystickGoal
+from beyondmimic_diffusion.core.planner import GuidedPlanner, PlannerConfig
+from beyondmimic_diffusion.core.robot import g1
+from beyondmimic_diffusion.core.rotations import rotate_yaw, yaw_of
+from beyondmimic_diffusion.core.types import JointCommand, Plan, RobotState
+from beyondmimic_diffusion.sim.mujoco_g1 import MujocoG1
+
+START, TICK_DT, PHYSICS_DT = 10.0, 0.004, 0.002
+PLAN_TICKS = 10
+"""A plan every 40 ms."""
+BLEND_TIME = 0.02
+"""The robot starts in the stand pose and has no gantry: it must not be held stiffly for long [s]."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One tick."""
+
+    time: float
+    """Since the start [s]."""
+    mode: ExecutorMode
+    state: RobotState
+    command: JointCommand
+
+
+@dataclass
+class Loop:
+    """One robot. ``delay`` is what a plan takes to arrive; the planner reckons with 20 ms."""
+
+    policy: LoadedPolicy
+    delay: float = 0.02
+    planning: bool = True
+    moments: list[Moment] = field(default_factory=list)
+    last_plan: Plan | None = None
+
+    def __post_init__(self) -> None:
+        m = self.policy.manifest
+        self.config = ExecutorConfig(blend_time=BLEND_TIME)
+        self._sim = MujocoG1(timestep=PHYSICS_DT, sensors=False)
+        self._executor = ActionExecutor(
+            self.config, g1_limits(), np.array(m.kp), np.array(m.kd), np.array(m.default_joint_pos)
+        )
+        self._planner = GuidedPlanner(self.policy, PlannerConfig(latency=0.02))
+        self._due = DueTimes(m.setpoint_dt)
+        self._arriving: list[tuple[int, Plan]] = []
+        self._tick = 0
+
+    def run(self, seconds: float, vel_xy: tuple[float, float] = (0.0, 0.0), yaw_rate: float = 0.0) -> list[Moment]:
+        """Let time pass under a joystick goal; returns the ticks of that time."""
+        goal = JoystickGoal(vel_xy, yaw_rate)
+        first = len(self.moments)
+        for _ in range(round(seconds / TICK_DT)):
+            self._step(goal)
+        return self.moments[first:]
+
+    def _step(self, goal: JoystickGoal) -> None:
+        now = START + self._tick * TICK_DT
+        state = replace(self._sim.state(), stamp=now)
+        if self._tick == 0:
+            armed, why = self._executor.arm(now, state)
+            assert armed, why
+        if self.planning and self._tick % PLAN_TICKS == 0:
+            self._planner.observe(state)
+            self.last_plan = self._planner.plan([goal])
+            self._arriving.append((self._tick + round(self.delay / TICK_DT), self.last_plan))
+        while self._arriving and self._arriving[0][0] <= self._tick:
+            self._executor.accept(self._arriving.pop(0)[1], now)
+        command, report = self._executor.tick(now, now, state)
+        due = self._due.advance(now, report.plan_age)
+        if due is not None:
+            self._planner.observe_executed(due, report.joint_target)
+        self._sim.step(command, round(TICK_DT / PHYSICS_DT))
+        self.moments.append(Moment(self._tick * TICK_DT, report.mode, state, command))
+        self._tick += 1
+
+    @property
+    def fallen(self) -> bool:
+        """Whether the robot's head is on the floor."""
+        return self._sim.fallen()
+
+
+def mean_velocity(moments: list[Moment]) -> np.ndarray:
+    """Forward and left, in the heading frame [m/s]."""
+    velocities = np.array([m.state.root_lin_vel_w for m in moments])
+    return rotate_yaw(velocities, -yaw_of(np.array([m.state.root_quat_w for m in moments])))[:, :2].mean(axis=0)
+
+
+def upright(moment: Moment) -> bool:
+    """On its feet: within 10 cm of the standing height."""
+    return bool(moment.state.root_pos_w[2] > g1.DEFAULT_ROOT_HEIGHT - 0.1)

@@ -1,0 +1,60 @@
+"""The shipped policy in the loop: stands, walks where it is steered, bears a late planner, and is damped without one.
+
+Bounds on velocities are what a user is promised (0.12 m/s for the mean over a leg) with room for one short leg: gait
+phase and the pull of a 2 s average shift it by up to 0.05 m/s.
+"""
+
+import numpy as np
+import pytest
+from beyondmimic_diffusion.core.execution import ExecutorMode
+from system.loop import START, TICK_DT, Loop, mean_velocity, upright
+
+pytestmark = pytest.mark.sim
+BOUND = 0.17
+
+
+def test_it_stands_for_three_seconds_and_stays_where_it_is(policy):
+    loop = Loop(policy)
+    moments = loop.run(3.0)
+    assert upright(moments[-1])
+    drift = moments[-1].state.root_pos_w - moments[0].state.root_pos_w
+    assert np.linalg.norm(drift[:2]) < 0.3
+    assert {m.mode for m in moments[20:]} == {ExecutorMode.TRACKING}
+
+
+@pytest.mark.parametrize("delay", [0.02, 0.06], ids=["plans in time", "plans 40 ms late"])
+def test_it_walks_forward_at_the_speed_asked_for(policy, delay):
+    loop = Loop(policy, delay=delay)
+    loop.run(2.0, (0.4, 0.0))
+    steady = loop.run(2.0, (0.4, 0.0))
+    assert upright(steady[-1])
+    np.testing.assert_allclose(mean_velocity(steady), (0.4, 0.0), atol=BOUND)
+    assert ExecutorMode.DAMPING not in {m.mode for m in loop.moments}
+
+
+def test_when_plans_stop_while_it_walks_the_executor_coasts_and_then_damps_within_the_stated_time(policy):
+    loop = Loop(policy)
+    walking = loop.run(2.0, (0.4, 0.0))
+    assert mean_velocity(walking[-250:])[0] > 0.15
+    assert {m.mode for m in walking[20:]} == {ExecutorMode.TRACKING}
+    loop.planning = False
+    after = loop.run(0.4, (0.4, 0.0))
+    taken_over = loop.last_plan.stamp + loop.last_plan.first_step * loop.last_plan.step_dt - START
+    due = taken_over + loop.config.plan_period
+    coasting = next(m.time for m in after if m.mode is ExecutorMode.COASTING)
+    damping = next(m.time for m in after if m.mode is ExecutorMode.DAMPING)
+    assert loop.config.plan_grace < coasting - due <= loop.config.plan_grace + TICK_DT + 1e-6
+    assert loop.config.coast_limit < damping - due <= loop.config.coast_limit + TICK_DT + 1e-6
+    for moment in after:
+        if moment.time >= damping:
+            assert moment.mode is ExecutorMode.DAMPING  # streamed, not sent once
+            assert not moment.command.kp.any()
+            assert (moment.command.kd == loop.config.damping_kd).all()
+
+
+def test_a_planner_that_is_one_period_late_never_leaves_the_executor_without_a_plan(policy):
+    """40 ms late is a whole plan period: the executor may notice (COASTING), and never runs out."""
+    loop = Loop(policy, delay=0.06)
+    moments = loop.run(1.0, (0.3, 0.0))
+    playing = [m.mode for m in moments if m.time > 0.2]
+    assert set(playing) <= {ExecutorMode.TRACKING, ExecutorMode.COASTING}
