@@ -21,6 +21,12 @@ from .types import Array, Plan, RobotState
 
 _LEAP = 0.5
 """A gap between two states beyond this starts a new history [s]."""
+_ROUNDING = 1e-6
+"""Stamps are good to this [s]."""
+_WINDOW = 250
+"""Plans behind the percentiles: 10 s at 25 Hz."""
+_LATE_PERCENT = 5.0
+"""More late plans than this are not an accident."""
 _SILENCE = 0.5
 """Without a state for this long (steady clock) the planner is degraded [s]."""
 
@@ -48,9 +54,9 @@ class WorkerStatistics:
     dropped_states: int = 0
 
     def __post_init__(self) -> None:
-        self.state_age = LatencyWindow()
-        self.compute = LatencyWindow()
-        self.slack = LatencyWindow()
+        self.state_age = LatencyWindow(_WINDOW)
+        self.compute = LatencyWindow(_WINDOW)
+        self.slack = LatencyWindow(_WINDOW)
         self._sent: deque[float] = deque(maxlen=100)
 
     def sent(self) -> None:
@@ -153,16 +159,21 @@ class PlanWorker:
             return self._trouble
         if time.monotonic() - self._heard > _SILENCE:
             return Condition.NO_STATE
-        newest, m = self._planner.track.newest_stamp, self._planner.manifest
-        if newest is None or self._first_stamp is None or newest - self._first_stamp < m.history_len * m.step_dt:
+        newest = self._planner.track.newest_stamp
+        if newest is None or self._warming_up(newest):
             return Condition.WARMUP
-        if self.statistics.slack.percentile(1.0) < 0.0:
+        if self.statistics.slack.percentile(_LATE_PERCENT) < 0.0:
             return Condition.LATE
         if self._trouble is not None:
             return self._trouble
         goals, _ = self._goals
         expired = any(goal.expired(newest) for goal in goals)
         return Condition.GOAL_EXPIRED if expired else Condition.RUNNING
+
+    def _warming_up(self, stamp: float) -> bool:
+        """Whether the history is still too short at a time [s]."""
+        m = self._planner.manifest
+        return self._first_stamp is None or stamp - self._first_stamp < m.history_len * m.step_dt - _ROUNDING
 
     # ------------------------------------------------------------ worker thread
 
@@ -225,8 +236,8 @@ class PlanWorker:
 
     def _send(self, plan: Plan) -> None:
         self._publish(plan)
-        statistics = self.statistics
-        slack = plan.stamp + plan.first_step * plan.step_dt - self._now()
-        statistics.slack.add(slack)
-        statistics.late_plans += slack < 0.0
-        statistics.sent()
+        self.statistics.sent()
+        if not self._warming_up(plan.observation_stamp):
+            slack = plan.stamp + plan.first_step * plan.step_dt - self._now()
+            self.statistics.slack.add(slack)
+            self.statistics.late_plans += slack < 0.0
