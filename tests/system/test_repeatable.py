@@ -46,7 +46,7 @@ def test_three_robots_together_walk_as_each_walks_alone(policy, mode):
     from beyondmimic_training.evaluate.fleet import Fleet
     from beyondmimic_training.evaluate.rollout import run_episodes
 
-    specs = [suite_named("walk-perturb").episode(1, i).cut(1.2) for i in range(3)]
+    specs = [suite_named("walk-perturb").episode(1, i).cut(0.6) for i in range(3)]
     fleet = Fleet(3, 0.004)
     controller = PolicyController(policy, PolicySettings(planner=PlannerConfig(mode=mode)))
     together = run_episodes(specs, fleet, controller, None)
