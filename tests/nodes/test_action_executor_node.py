@@ -161,7 +161,7 @@ def test_applied_commands_carry_the_due_times_of_the_set_points_they_play(sessio
         assert min(abs(a - expected) for a in applied) < 2e-6  # the tolerance of due times, and a double at 1.7e9 s
 
 
-def test_it_does_not_start_without_a_policy_or_with_that_of_another_robot(ros, g1_manifest, tmp_path):
+def test_it_does_not_start_without_a_policy_or_with_that_of_another_robot_or_rate(ros, g1_manifest, tmp_path):
     from dataclasses import replace
 
     with pytest.raises(ConfigError, match="parameter 'policy' is empty"):
@@ -170,3 +170,6 @@ def test_it_does_not_start_without_a_policy_or_with_that_of_another_robot(ros, g
     replace(g1_manifest, joint_names=swapped).save(tmp_path)
     with pytest.raises(ArtifactMismatchError, match="left_hip"):
         ros.make(ActionExecutorNode, {"policy": str(tmp_path)})
+    g1_manifest.save(tmp_path)
+    with pytest.raises(ArtifactMismatchError, match="0.04"):
+        ros.make(ActionExecutorNode, {"policy": str(tmp_path), "plan_period": 0.02})

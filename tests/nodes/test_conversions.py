@@ -197,6 +197,23 @@ def test_terms_without_weight_do_not_count_and_kinds_that_nothing_serves_are_ref
         c.goals_from_msg(message)
 
 
+def test_a_goal_without_scale_asks_for_no_guidance():
+    message = c.velocity_goal_to_msg(JoystickGoal((0.4, 0.0)), 1, 0.0)
+    message.global_scale = 0.0
+    assert c.goals_from_msg(message) == ()
+
+
+@pytest.mark.parametrize(
+    ("where", "field", "value"),
+    [("goal", "global_scale", 0.5), ("term", "weight", 2.0), ("term", "last_step", 3), ("term", "scale_limit", 1.0)],
+)
+def test_what_the_planner_would_have_to_ignore_is_refused(where, field, value):
+    message = c.velocity_goal_to_msg(JoystickGoal((0.4, 0.0)), 1, 0.0)
+    setattr(message if where == "goal" else message.terms[0], field, value)
+    with pytest.raises(GoalError, match=field):
+        c.goals_from_msg(message)
+
+
 def test_a_velocity_goal_with_nan_is_refused():
     message = c.velocity_goal_to_msg(JoystickGoal((0.4, 0.0)), 1, 0.0)
     message.terms[0].velocity.twist.linear.y = math.nan

@@ -50,6 +50,13 @@ class Operator:
         return wish(self.goals[-1]) if self.goals else None
 
 
+def test_it_tells_whether_it_is_active(ros):
+    operator = Operator(ros)
+    assert ros.ask("guidance_task_server/is_active").success
+    operator.node.trigger_deactivate()
+    assert not ros.ask("guidance_task_server/is_active").success
+
+
 def test_before_any_command_the_wish_is_to_stand_without_expiry(ros):
     operator = Operator(ros)
     ros.until(lambda: operator.goals)

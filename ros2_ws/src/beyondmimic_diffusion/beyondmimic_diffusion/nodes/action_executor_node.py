@@ -93,6 +93,7 @@ class ActionExecutorNode(Node):
         self.parameters = NodeParameters(self, ActionExecutorParameters)
         config = self.parameters.config
         manifest = self._load(config.policy)
+        manifest.check_rate(config.plan_period)
         self._executor = ActionExecutor(config, g1_limits(), *_gains(manifest))
         self._robot = TopicRobot(self, g1.JOINT_NAMES, config.command_type)
         self._joints = JointMap(g1.JOINT_NAMES)

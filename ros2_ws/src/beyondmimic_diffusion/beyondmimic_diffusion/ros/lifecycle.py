@@ -20,6 +20,7 @@ from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
+from std_srvs.srv import Trigger
 
 from ..core.errors import BeyondMimicError
 from .diagnostics import Diagnostics, Heartbeat
@@ -50,6 +51,7 @@ class ManagedNode(LifecycleNode, Generic[C]):
         self.heartbeat = Heartbeat(self)
         self.diagnostics = Diagnostics(self)
         self.active = False
+        self._is_active = self.create_service(Trigger, f"{name}/is_active", self._on_is_active)
 
     @abstractmethod
     def configure(self) -> None:
@@ -98,6 +100,10 @@ class ManagedNode(LifecycleNode, Generic[C]):
             self.active = False
             self._try(self.deactivate)
         return TransitionCallbackReturn.SUCCESS
+
+    def _on_is_active(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success, response.message = self.active, "active" if self.active else "not active"
+        return response
 
     def _try(self, step: Callable[[], None]) -> TransitionCallbackReturn:
         try:

@@ -33,13 +33,18 @@ def goals_from_msg(msg: bm.GuidanceGoal) -> tuple[Goal, ...]:
     """All terms with a weight, as goals; none if the message asks for no guidance.
 
     Raises:
-        GoalError: NaN, or a kind of term that this build does not serve.
+        GoalError: NaN, or something that the planner does not serve: it is refused, never served by halves.
     """
+    if msg.global_scale == 0.0:
+        return ()
+    if msg.global_scale != 1.0:
+        raise GoalError(f"goal {msg.seq}: global_scale {msg.global_scale}; give 0 or 1, and set planner.guidance_scale")
     expires = time_from_msg(msg.expires) or math.inf
     goals: list[Goal] = []
     for term in msg.terms:
         if term.weight == 0.0:
             continue
+        _require_plain(term)
         if term.type == bm.GuidanceTerm.VELOCITY:
             twist = term.velocity.twist
             goals.append(JoystickGoal((twist.linear.x, twist.linear.y), twist.angular.z, expires=expires))
@@ -51,3 +56,16 @@ def goals_from_msg(msg: bm.GuidanceGoal) -> tuple[Goal, ...]:
                 f"guidance term '{term.name}' has type {term.type}; served are VELOCITY (0) and HEADING (4)"
             )
     return tuple(goals)
+
+
+def _require_plain(term: bm.GuidanceTerm) -> None:
+    """Refuse what would change how a term counts: weights are the planner's parameters (group steering)."""
+    asked = {
+        name: getattr(term, name)
+        for name, plain in (("weight", 1.0), ("scale_limit", 0.0), ("first_step", 0), ("last_step", 0))
+        if getattr(term, name) != plain
+    }
+    if asked:
+        raise GoalError(
+            f"guidance term '{term.name}': {asked} cannot be given with a goal; set the planner's parameters"
+        )
