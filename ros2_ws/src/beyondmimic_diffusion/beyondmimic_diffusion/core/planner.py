@@ -118,7 +118,7 @@ class GuidedPlanner:
         self._next_id = 0
 
     @property
-    def manifest(self):  # noqa: ANN201 - PolicyManifest, re-exported for callers
+    def manifest(self):
         """Facts of the policy."""
         return self.batch.manifest
 
