@@ -50,6 +50,8 @@ class LatencyWindow:
 
     def summary(self) -> LatencySummary:
         """Count, percentiles and greatest value."""
-        return LatencySummary(
-            self._count, self.percentile(50.0), self.percentile(99.0), self.percentile(100.0), self.percentile(1.0)
-        )
+        window = self._ring[: min(self._count, len(self._ring))]
+        if not len(window):
+            return LatencySummary(0, *[float("nan")] * 4)
+        p50, p99, greatest, p01 = np.percentile(window, (50.0, 99.0, 100.0, 1.0))
+        return LatencySummary(self._count, float(p50), float(p99), float(greatest), float(p01))
