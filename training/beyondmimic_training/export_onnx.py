@@ -14,6 +14,7 @@ import onnx
 import torch
 from beyondmimic_diffusion.core.diffusion.denoiser import DenoiserConfig, StateActionDenoiser
 from beyondmimic_diffusion.core.engine import (
+    INT8,
     KeyPointFact,
     NormalizerStats,
     PolicyManifest,
@@ -23,11 +24,12 @@ from beyondmimic_diffusion.core.engine import (
     save_golden,
 )
 from beyondmimic_diffusion.core.engine.manifest import SAMPLING_MODES
-from beyondmimic_diffusion.core.engine.onnx_backend import ONNX_FILE, sha256_of
+from beyondmimic_diffusion.core.engine.onnx_backend import INT8_FILE, ONNX_FILE, sha256_of
 from beyondmimic_diffusion.core.engine.torch_backend import TorchDenoiser
 from beyondmimic_diffusion.core.errors import ArtifactMismatchError, ConfigError
 from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.state import Normalizer
+from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -87,7 +89,8 @@ def export(checkpoint: Path, out: Path, name: str, sampling: SamplingDefaults | 
     network.load_state_dict(averaged)
     out.mkdir(parents=True, exist_ok=True)
     write_onnx(network, out / ONNX_FILE)
-    manifest = make_manifest(data, name, sampling, sha256_of(out / ONNX_FILE))
+    write_int8(out / ONNX_FILE, out / INT8_FILE)
+    manifest = make_manifest(data, name, sampling, sha256_of(out / ONNX_FILE), sha256_of(out / INT8_FILE))
     manifest.save(out)
     golden = make_golden(manifest, TorchDenoiser(network))
     save_golden(out, golden)
@@ -95,7 +98,8 @@ def export(checkpoint: Path, out: Path, name: str, sampling: SamplingDefaults | 
     if not error < PARITY:
         raise ArtifactMismatchError(f"{out}: ONNX Runtime differs from torch by {error:.1e}; allowed is {PARITY:.0e}")
     size = (out / ONNX_FILE).stat().st_size / 2**20
-    _log.info("%s: %.1f MiB, ONNX Runtime differs from torch by %.1e", out, size, error)
+    rounding = load_policy(out, INT8).golden_error
+    _log.info("%s: %.1f MiB, ONNX Runtime differs from torch by %.1e, with 8 bits by %.2g", out, size, error, rounding)
     return manifest
 
 
@@ -132,7 +136,22 @@ def write_onnx(network: nn.Module, path: Path) -> None:
     onnx.checker.check_model(str(path))
 
 
-def make_manifest(data: dict[str, Any], name: str, sampling: SamplingDefaults, sha256: str) -> PolicyManifest:
+def write_int8(source: Path, path: Path) -> None:
+    """The same network with 8-bit weights, one scale per output channel; biases, norms and attention stay float."""
+    logging.getLogger().addFilter(_no_quantisation_hint)
+    try:
+        quantize_dynamic(source, path, weight_type=QuantType.QInt8, per_channel=True)
+    finally:
+        logging.getLogger().removeFilter(_no_quantisation_hint)
+
+
+def _no_quantisation_hint(record: logging.LogRecord) -> bool:
+    return "pre-processing before quantization" not in record.getMessage()
+
+
+def make_manifest(
+    data: dict[str, Any], name: str, sampling: SamplingDefaults, sha256: str, int8_sha256: str = ""
+) -> PolicyManifest:
     """The facts of the policy, from its checkpoint and the robot it was recorded on."""
     config = train_config(data["config"])
     model, provenance = config.model, data["provenance"]
@@ -162,6 +181,7 @@ def make_manifest(data: dict[str, Any], name: str, sampling: SamplingDefaults, s
         delay_range=_delay_range(provenance.get("collections", [provenance["collect"]])),
         sampling=sampling,
         onnx_sha256=sha256,
+        int8_sha256=int8_sha256,
         network=data["network_config"],
         training={
             "config": data["config"],

@@ -102,7 +102,7 @@ def run_case(case: Case, policy: Path, workers: int) -> None:
     parser = argparse.ArgumentParser()
     evaluation.add_arguments(parser)
     words = ["--policy", str(subject), *case.words, "--workers", str(workers), "--out", str(folder)]
-    evaluation.main(parser.parse_args(words))
+    evaluation.main(parser.parse_args(words, argparse.Namespace(words=["evaluate", *words])))
 
 
 def _read(folder: Path) -> dict[str, Any] | None:

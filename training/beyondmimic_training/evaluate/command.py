@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 from beyondmimic_diffusion.core.batch_planner import MODES, PlannerConfig
-from beyondmimic_diffusion.core.engine import BACKENDS, PolicyManifest
+from beyondmimic_diffusion.core.engine import BACKENDS, INT8, PolicyManifest, load_policy
 from beyondmimic_diffusion.core.errors import ConfigError
 from beyondmimic_diffusion.core.parameters import from_mapping
 from beyondmimic_diffusion.core.steering import SteeringConfig
@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--episodes", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1, help="same seed, same episodes, whatever batch and workers")
     parser.add_argument("--out", type=Path, help="folder for the report; out/evaluate/SUITE by default")
-    parser.add_argument("--batch", type=int, default=50, help="robots stepped together in one process")
+    parser.add_argument(
+        "--batch", type=int, default=0, help="robots stepped together in one process; 0: 1 with 8-bit weights, else 50"
+    )
     parser.add_argument("--workers", type=int, default=2, help="processes; one core each")
     parser.add_argument("--expert", action=argparse.BooleanOptionalAction, default=True, help="the expert's row too")
     parser.add_argument("--videos", type=int, default=1, help="episodes to film, a failed one first")
@@ -62,9 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run ``evaluate``; returns the exit status."""
     suites = [suite_named(name) for name in args.suite.split(",")]
-    if args.episodes < 1 or args.batch < 1:
-        raise ConfigError(f"--episodes {args.episodes} and --batch {args.batch} must be at least 1")
+    if args.episodes < 1 or args.batch < 0:
+        raise ConfigError(f"--episodes {args.episodes} must be at least 1, --batch {args.batch} at least 0")
     manifest = PolicyManifest.load(args.policy)
+    backend = load_policy(args.policy, args.backend).backend_name
+    args.batch = args.batch or (1 if backend == INT8 else 50)  # 8-bit activations of a batch share their scale
+    args.backend = backend
     setup = make_setup(args)
     root = args.out or Path("out/evaluate") / (suites[0].name if len(suites) == 1 else "suites")
     reports = []
@@ -135,7 +140,7 @@ def evaluate(
             "backend": setup.backend,
             "cut": setup.cut if math.isfinite(setup.cut) else None,
         },
-        "command": shlex.join(["python", "-m", "beyondmimic_training", *sys.argv[1:]]),
+        "command": shlex.join(["python", "-m", "beyondmimic_training", *getattr(args, "words", sys.argv[1:])]),
         "machine": machine(),
         "commit": commit(),
         "wall_time": round(time.monotonic() - began, 1),

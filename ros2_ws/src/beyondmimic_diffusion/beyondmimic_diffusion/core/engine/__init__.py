@@ -3,7 +3,7 @@
 The backends need onnxruntime or torch and are therefore imported only when a policy is loaded.
 """
 
-from .factory import BACKENDS, LoadedPolicy, load_policy
+from .factory import BACKENDS, INT8, LoadedPolicy, load_policy
 from .golden import check_golden, make_golden, save_golden
 from .manifest import (
     SCHEMA_VERSION,
@@ -15,6 +15,7 @@ from .manifest import (
 
 __all__ = [
     "BACKENDS",
+    "INT8",
     "SCHEMA_VERSION",
     "KeyPointFact",
     "LoadedPolicy",

@@ -114,6 +114,8 @@ class PolicyManifest:
     """Of ``model.onnx``, hexadecimal; empty if there is no ONNX file."""
     network: dict[str, Any]
     """Fields of ``DenoiserConfig``."""
+    int8_sha256: str = ""
+    """Of ``model_int8.onnx``, the same network with 8-bit weights; empty if there is none."""
     training: dict[str, Any] = field(default_factory=dict)
     """Provenance: data sets, steps, seed, versions. Not read by the stack."""
     schema_version: int = SCHEMA_VERSION

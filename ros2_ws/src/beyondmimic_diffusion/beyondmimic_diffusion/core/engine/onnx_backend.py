@@ -14,7 +14,7 @@ input              shape              type
 =================  =================  =======  ==========================================
 
 Outputs: ``clean_states`` (batch, H, S) and ``clean_actions`` (batch, Ha, A), float32. The weights are inside the file
-(no external data), so that its hash covers them.
+(no external data), so that its hash covers them. ``model_int8.onnx`` has the same contract.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ from ..types import Conditioning, Levels, Sample
 from .manifest import PolicyManifest
 
 ONNX_FILE = "model.onnx"
+INT8_FILE = "model_int8.onnx"
+"""8-bit weights, activations quantised per call: 2.6 times as fast where the CPU has VNNI instructions. A call's activations
+share one scale over the whole batch, so the plans of a batch are not exactly those of each robot alone."""
 INPUT_NAMES = ("states", "actions", "history", "current", "state_levels", "action_levels")
 OUTPUT_NAMES = ("clean_states", "clean_actions")
 
@@ -102,10 +105,11 @@ def _check_file(path: Path, manifest: PolicyManifest) -> None:
     if not path.is_file():
         raise ArtifactError(f"policy '{manifest.name}' has no ONNX file {path}; copy the policy folder again")
     found = sha256_of(path)
-    if found != manifest.onnx_sha256:
+    expected = manifest.int8_sha256 if path.name == INT8_FILE else manifest.onnx_sha256
+    if found != expected:
         raise ArtifactError(
             f"{path} ({path.stat().st_size} bytes) has sha256 {found}, the manifest of policy '{manifest.name}' says "
-            f"{manifest.onnx_sha256 or 'there is none'}: the file is truncated, replaced, or not fetched; "
+            f"{expected or 'there is none'}: the file is truncated, replaced, or not fetched; "
             "copy the policy folder again, or export the policy again"
         )
 
