@@ -140,7 +140,9 @@ def test_an_unknown_network_field_is_refused_by_the_torch_backend(folder):
 def test_backends_that_are_not_there_say_so(folder, tmp_path):
     with pytest.raises(ConfigError, match="'tensorrt' is not available in this build; use 'onnx'"):
         load_policy(folder, "tensorrt")
-    with pytest.raises(ConfigError, match="unknown backend 'openvino'; known are auto, onnx, torch, tensorrt"):
+    with pytest.raises(
+        ConfigError, match="unknown backend 'openvino'; known are auto, onnx, onnx-int8, torch, tensorrt"
+    ):
         load_policy(folder, "openvino")
     with pytest.raises(ArtifactError, match="nowhere does not exist"):
         load_policy(tmp_path / "nowhere")

@@ -72,6 +72,9 @@ class OnnxDenoiser:
         """
         path = Path(path)
         _check_file(path, manifest)
+        for other in (path.parent / ONNX_FILE, path.parent / INT8_FILE):
+            if other != path and other.is_file():  # a folder with one damaged file is not to be trusted
+                _check_file(other, manifest)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
