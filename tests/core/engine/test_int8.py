@@ -1,11 +1,11 @@
-"""The network with 8-bit weights: chosen where it is, checked like the float file, and left where it computes nonsense."""
+"""The network with 8-bit weights: chosen where it is, checked like the float file, left where it is wrong."""
 
 from dataclasses import replace
 
 import numpy as np
 import onnx
 import pytest
-from beyondmimic_diffusion.core.engine import INT8, PolicyManifest, load_policy, make_golden, save_golden
+from beyondmimic_diffusion.core.engine import INT8, PolicyManifest, load_policy, make_golden
 from beyondmimic_diffusion.core.errors import ArtifactError
 from onnxruntime.quantization import QuantType, quantize_dynamic
 

@@ -37,7 +37,7 @@ class PlannerConfig:
     """How plans are made; read once at activation."""
 
     mode: str = param(
-        "policy", choices=MODES, doc="Denoise from scratch, by rolling inference or from a warm start; 'policy': its own."
+        "policy", choices=MODES, doc="From scratch, by rolling inference or from a warm start; 'policy': its own."
     )
     passes: int = param(0, lo=0, hi=20, doc="Network calls per plan; 0: the policy's own number.")
     reopen_level: int = param(0, lo=0, hi=19, doc="Level at which kept states re-open; 0: the policy's own.")
@@ -67,7 +67,7 @@ class Observation:
     executed: Array
     """Joint targets in force over the history, shape (N * setpoints_per_step, J)."""
     promised: Array
-    """Targets of the previous plan from ``stamp`` on that will have been played before this plan arrives, shape (C, J)."""
+    """Targets of the previous plan from ``stamp`` on that will be played before this plan arrives, shape (C, J)."""
 
 
 class BatchPlanner:
@@ -156,8 +156,9 @@ class BatchPlanner:
         committed = self._committed(observations)
         count = 0 if committed is None else committed.shape[1]
         if self._buffer is None:
-            initial, path = noise, LevelPath.from_scratch(
-                m.num_denoising_steps, m.horizon, m.action_horizon, self.passes
+            initial, path = (
+                noise,
+                LevelPath.from_scratch(m.num_denoising_steps, m.horizon, m.action_horizon, self.passes),
             )
         else:
             initial, path = self._buffer.open(
@@ -270,6 +271,4 @@ class BatchPlanner:
 
 def _stack(observations: Sequence[Observation]) -> StateSequence:
     first = observations[0].states
-    return StateSequence(
-        **{name: np.stack([getattr(o.states, name) for o in observations]) for name in vars(first)}
-    )
+    return StateSequence(**{name: np.stack([getattr(o.states, name) for o in observations]) for name in vars(first)})

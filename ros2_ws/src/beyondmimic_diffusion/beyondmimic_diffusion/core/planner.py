@@ -7,8 +7,8 @@ Time line of a plan made from the observation at ``t`` (set-points of 20 ms, lat
     |  promised  |  played from this plan until the next one takes over at (t+40) + 20
     ^ observation, header.stamp           ^ next plan's first own step
 
-Whole action tokens that are promised enter the network as facts (level 0), so that the new plan continues what is on its
-way (as real-time chunking does); a promise shorter than a token is only kept by the executor.
+Whole action tokens that are promised enter the network as facts (level 0), so that the new plan continues what is on
+its way (as real-time chunking does); a promise shorter than a token is only kept by the executor.
 """
 
 from __future__ import annotations

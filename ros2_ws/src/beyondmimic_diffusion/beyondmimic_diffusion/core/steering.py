@@ -23,7 +23,7 @@ _STANDING = 0.05
 class SteeringConfig:
     """Costs of each kind of goal, and the integrator behind velocity goals."""
 
-    integrator_gain: float = param(0.8, unit="1/s", lo=0.0, hi=5.0, doc="Gain of the goal integrator; 0 switches it off.")
+    integrator_gain: float = param(0.8, unit="1/s", lo=0.0, hi=5.0, doc="Gain of the goal integrator; 0: off.")
     integrator_limit: float = param(0.3, unit="m/s", lo=0.0, hi=1.0, doc="Largest correction of the goal velocity.")
     goals: GoalConfig = field(default_factory=GoalConfig)
 
@@ -48,9 +48,7 @@ class Steering:
         """Forget what the integrators learned."""
         self._integrator.reset()
 
-    def terms(
-        self, goals: Sequence[Goal], context: GoalContext, velocity_c: Array, dt: float
-    ) -> tuple[CostTerm, ...]:
+    def terms(self, goals: Sequence[Goal], context: GoalContext, velocity_c: Array, dt: float) -> tuple[CostTerm, ...]:
         """Cost terms for the next plan.
 
         Args:

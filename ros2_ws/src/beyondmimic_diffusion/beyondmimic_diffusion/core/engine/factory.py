@@ -13,7 +13,8 @@ from .manifest import PolicyManifest
 
 INT8 = "onnx-int8"
 BACKENDS = ("auto", "onnx", INT8, "torch", "tensorrt")
-"""'auto' is ONNX Runtime, with 8-bit weights where the folder has them; torch where a folder has no ONNX file but torch weights."""
+"""'auto' is ONNX Runtime, with 8-bit weights where the folder has them; torch
+where a folder has no ONNX file but torch weights."""
 
 
 @dataclass(frozen=True)

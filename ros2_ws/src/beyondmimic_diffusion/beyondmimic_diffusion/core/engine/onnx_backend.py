@@ -31,8 +31,8 @@ from .manifest import PolicyManifest
 
 ONNX_FILE = "model.onnx"
 INT8_FILE = "model_int8.onnx"
-"""8-bit weights, activations quantised per call: 2.6 times as fast where the CPU has VNNI instructions. A call's activations
-share one scale over the whole batch, so the plans of a batch are not exactly those of each robot alone."""
+"""8-bit weights, activations quantised per call: faster where the CPU has VNNI instructions. A call's activations share
+one scale over the whole batch, so the plans of a batch are not exactly those of each robot alone."""
 INPUT_NAMES = ("states", "actions", "history", "current", "state_levels", "action_levels")
 OUTPUT_NAMES = ("clean_states", "clean_actions")
 
