@@ -32,6 +32,8 @@ from .session.tour import Tour, load_tour
 OUT = Path("out/sim")
 _TOUR_TIME = 60.0
 """[s]."""
+_RECORDER_NICENESS = 5
+"""The recorder and the progress line wait when the robot needs the CPU."""
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 
 
@@ -122,6 +124,7 @@ def _drive(
     metadata: dict[str, str] = {}
     failure = ""
     with running_stack(bringup, arguments.out, console, stop, metadata) as stack:
+        os.nice(_RECORDER_NICENESS)
         try:
             start = drive.bring_up(stack, console)
             notes["tracking"] = start

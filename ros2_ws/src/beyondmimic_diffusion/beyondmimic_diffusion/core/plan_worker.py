@@ -11,7 +11,6 @@ from enum import Enum
 
 import numpy as np
 
-from .errors import BeyondMimicError
 from .estimation.grid import StampGrid
 from .execution.latency import LatencyWindow
 from .execution.watchdog import finite_state
@@ -187,7 +186,7 @@ class PlanWorker:
             try:
                 if self._take(inbox):
                     self._plan()
-            except (BeyondMimicError, ValueError, RuntimeError) as error:
+            except Exception as error:  # ONNX Runtime has its own types; a silent end of this thread would be worse
                 self._trouble, self.detail = Condition.BACKEND_ERROR, f"{type(error).__name__}: {error}"
 
     def _take(self, inbox: list[RobotState | tuple[float, Array]]) -> bool:
