@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from beyondmimic_diffusion.core.engine import PolicyManifest
-from beyondmimic_diffusion.core.errors import ArtifactError
+from beyondmimic_diffusion.core.errors import ArtifactError, ConfigError
 
 from .evaluate import command as evaluation
 
@@ -47,17 +47,18 @@ _BODY, _JOINT = "runs/ablation_body_pos/policy", "runs/ablation_joint_rot/policy
 CASES = (
     Case("joystick", "joystick", "policy", episodes=200),
     Case("walk-perturb", "walk-perturb", "policy", episodes=200),
-    Case("joystick-omni", "joystick-omni", "policy", episodes=100),
-    Case("unguided", "unguided", "policy", ("--videos", "0"), episodes=50),
-    Case("joystick-guidance-off", "joystick", "guidance off", (*_ALONE, "--guidance", "off"), 50),
-    Case("joystick-rolling", "joystick", "rolling, 15 passes", (*_ALONE, "--mode", "rolling", "--passes", "15"), 50),
+    Case("joystick-omni", "joystick-omni", "policy", ("--videos", "0"), episodes=50),
+    Case("stand", "stand", "policy", ("--videos", "0"), episodes=30),
+    Case("unguided", "unguided", "policy", ("--videos", "0"), episodes=30),
+    Case("joystick-guidance-off", "joystick", "guidance off", (*_ALONE, "--guidance", "off"), 30),
+    Case("joystick-rolling", "joystick", "rolling, 15 passes", (*_ALONE, "--mode", "rolling", "--passes", "15"), 30),
     Case("joystick-warm", "joystick", "warm start, 4 passes", (*_ALONE, "--mode", "warm_start", "--passes", "4",
-                                                             "--set", "planner.reopen_level=16"), 50),
-    Case("perturb-rolling", "walk-perturb", "rolling, 15 passes", (*_ALONE, "--mode", "rolling", "--passes", "15"), 50),
-    Case("joystick-short", "joystick", "Body-Pos, 2000 steps", _ALONE, 50, _BODY),
-    Case("joystick-joint-rot", "joystick", "Joint-Rot, 2000 steps", _ALONE, 50, _JOINT),
-    Case("perturb-short", "walk-perturb", "Body-Pos, 2000 steps", _ALONE, 50, _BODY),
-    Case("perturb-joint-rot", "walk-perturb", "Joint-Rot, 2000 steps", _ALONE, 50, _JOINT),
+                                                             "--set", "planner.reopen_level=16"), 30),
+    Case("joystick-float", "joystick", "32-bit weights", (*_ALONE, "--backend", "onnx"), 30),
+    Case("joystick-short", "joystick", "Body-Pos, 2000 steps", _ALONE, 30, _BODY),
+    Case("joystick-joint-rot", "joystick", "Joint-Rot, 2000 steps", _ALONE, 30, _JOINT),
+    Case("perturb-short", "walk-perturb", "Body-Pos, 2000 steps", _ALONE, 30, _BODY),
+    Case("perturb-joint-rot", "walk-perturb", "Joint-Rot, 2000 steps", _ALONE, 30, _JOINT),
 )  # fmt: skip
 """What is reported. Guidance, sampling and state representation are compared on the same episodes."""
 
@@ -70,12 +71,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=2)
 
 
+def cases_with(only: list[str]) -> list[Case]:
+    """The cases named, or all.
+
+    Raises:
+        ConfigError: There is no case of that name.
+    """
+    known = [case.folder for case in CASES]
+    for name in only:
+        if name not in known:
+            raise ConfigError(f"there is no case '{name}'; there are {', '.join(known)}")
+    return [case for case in CASES if not only or case.folder in only]
+
+
 def main(args: argparse.Namespace) -> int:
     """Run ``report``; returns the exit status."""
     if not args.table:
-        for case in CASES:
-            if not args.only or case.folder in args.only:
-                run_case(case, args.policy, args.workers)
+        for case in cases_with(args.only):
+            run_case(case, args.policy, args.workers)
     table = results_table(args.policy)
     (args.policy / "report" / "README.md").write_text(f"# Closed-loop results of `{args.policy}`\n\n{table}\n")
     readme = Path("README.md")

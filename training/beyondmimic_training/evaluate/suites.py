@@ -161,6 +161,10 @@ def _joystick_omni(rng: np.random.Generator) -> tuple[Leg, ...]:
     return (_forward(rng), _back(rng), *sideways, _turn(rng, 1.0), _turn(rng, -1.0))
 
 
+def _stand(rng: np.random.Generator) -> tuple[Leg, ...]:
+    return (Leg("stand", (0.0, 0.0, 0.0), 15.0, settle=3.0),)
+
+
 SUITES: dict[str, Suite] = {
     suite.name: suite
     for suite in (
@@ -172,6 +176,7 @@ SUITES: dict[str, Suite] = {
             walking_share=0.0,
             kick_speed=0.5,
         ),
+        Suite("stand", "15 s at zero velocity, half of the episodes out of walking", _stand),
         Suite("joystick", "forward, back, left turn, right turn, 3 s each (BeyondMimic v3)", _joystick),
         Suite("joystick-omni", "forward, back, left, right, left turn, right turn, 3 s each", _joystick_omni),
     )

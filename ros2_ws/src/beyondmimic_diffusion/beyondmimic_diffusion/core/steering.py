@@ -15,9 +15,6 @@ from .guidance.integrator import GoalIntegrator
 from .parameters import param, validate
 from .types import Array
 
-_STANDING = 0.05
-"""A goal below this [m/s] stands still: nothing to correct."""
-
 
 @dataclass(frozen=True)
 class SteeringConfig:
@@ -25,6 +22,9 @@ class SteeringConfig:
 
     integrator_gain: float = param(0.8, unit="1/s", lo=0.0, hi=5.0, doc="Gain of the goal integrator; 0: off.")
     integrator_limit: float = param(0.3, unit="m/s", lo=0.0, hi=1.0, doc="Largest correction of the goal velocity.")
+    integrator_min_speed: float = param(
+        0.05, unit="m/s", lo=0.0, hi=1.0, doc="Goals below this stand still: the integrator is off; 0: always on."
+    )
     goals: GoalConfig = field(default_factory=GoalConfig)
 
     def __post_init__(self) -> None:
@@ -65,7 +65,7 @@ class Steering:
             return goal_terms(goals, context, self.config.goals)
         wanted = np.broadcast_to(np.asarray(asked[0], dtype=np.float64), (self._rows, 2))
         offset = self._integrator.update(wanted - velocity_c, dt, wanted)
-        standing = np.linalg.norm(wanted, axis=-1) < _STANDING
+        standing = np.linalg.norm(wanted, axis=-1) < self.config.integrator_min_speed
         if standing.any():
             self._integrator.reset(standing)
             offset = np.where(standing[:, None], 0.0, offset)
