@@ -50,11 +50,11 @@ def test_at_rest_the_imu_feels_gravity_upwards(ros, sim):
     imu = ros.heard(Imu, "imu/data", qos.STREAM)
     node = sim()
     ros.until(lambda: node.sim.stamp > 1.0)
-    ros.until(lambda: len(imu) > SOME)
+    ros.until(lambda: len(imu) > 100)
     newest = imu[-1]
     assert newest.header.frame_id == "imu_in_pelvis"
-    # the pelvis still settles in the gantry: within a tenth of g
-    assert newest.linear_acceleration.z == pytest.approx(9.81, abs=1.0)
+    # the pelvis still sways in the gantry, so on average, and within a tenth of g
+    assert np.mean([message.linear_acceleration.z for message in imu[-100:]]) == pytest.approx(9.81, abs=1.0)
 
 
 def test_a_commanded_joint_goes_where_it_was_told(ros, sim):

@@ -76,7 +76,8 @@ def test_the_robot_is_in_the_middle_of_the_picture_wherever_it_walks(images):
 @needs_gl
 def test_a_caption_is_written_into_the_upper_left_corner(images):
     plain, captioned = images((standing(), ""), (standing(), "12.5 s forward"))
-    changed = np.argwhere(np.any(plain != captioned, axis=2))
+    difference = np.abs(plain.astype(int) - captioned.astype(int)).max(axis=2)
+    changed = np.argwhere(difference > 60)  # a software renderer may round a few edge pixels otherwise
     assert len(changed) > 50
     assert changed[:, 0].max() < 40
 
