@@ -24,6 +24,10 @@ class FakePlanner:
     calls: list = field(default_factory=list)
     target: float = 0.0
     failure: Exception | None = None
+    ages: list = field(default_factory=list)
+
+    def arrived(self, age):
+        self.ages.append(age)
 
     def __post_init__(self):
         self.track = SimpleNamespace(newest_stamp=None)

@@ -36,7 +36,7 @@ class Moment:
 
 @dataclass
 class Loop:
-    """One robot. ``delay`` is what a plan takes to arrive; the planner reckons with 20 ms."""
+    """One robot. ``delay`` is what a plan takes to arrive; the planner starts by reckoning with 20 ms, and learns."""
 
     policy: LoadedPolicy
     delay: float = 0.02
@@ -75,7 +75,9 @@ class Loop:
             self.last_plan = self._planner.plan([goal])
             self._arriving.append((self._tick + round(self.delay / TICK_DT), self.last_plan))
         while self._arriving and self._arriving[0][0] <= self._tick:
-            self._executor.accept(self._arriving.pop(0)[1], now)
+            plan = self._arriving.pop(0)[1]
+            self._executor.accept(plan, now)
+            self._planner.arrived(now - plan.observation_stamp)
         command, report = self._executor.tick(now, now, state)
         due = self._due.advance(now, report.plan_age)
         if due is not None:

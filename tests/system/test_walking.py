@@ -13,12 +13,12 @@ pytestmark = pytest.mark.sim
 BOUND = 0.17
 
 
-def test_it_stands_for_three_seconds_and_stays_where_it_is(policy):
+def test_it_stands_for_three_seconds_within_half_a_metre(policy):
     loop = Loop(policy)
     moments = loop.run(3.0)
     assert upright(moments[-1])
     drift = moments[-1].state.root_pos_w - moments[0].state.root_pos_w
-    assert np.linalg.norm(drift[:2]) < 0.3
+    assert np.linalg.norm(drift[:2]) < 0.5
     assert {m.mode for m in moments[20:]} == {ExecutorMode.TRACKING}
 
 

@@ -108,7 +108,7 @@ class BatchPlanner:
         self.mode = m.sampling.mode if self.config.mode == "policy" else self.config.mode
         self.passes = self.config.passes or m.sampling.passes
         self.method = m.sampling.method if self.config.method == "policy" else self.config.method
-        self.first_step = int(np.ceil(self.config.latency / m.setpoint_dt - 1e-9))
+        self.set_latency(self.config.latency)
         self.steering = Steering(steering or SteeringConfig(), rows)
         self._buffer = self._make_buffer()
         scale = self.config.guidance_scale or m.sampling.guidance_scale
@@ -122,6 +122,10 @@ class BatchPlanner:
     def committed_tokens(self) -> int:
         """Whole action tokens that are promised when a plan is asked for."""
         return min(self.first_step // self.manifest.setpoints_per_step, self.manifest.action_horizon - 1)
+
+    def set_latency(self, latency: float) -> None:
+        """Reckon with another age of the plans at their arrival [s]."""
+        self.first_step = int(np.ceil(latency / self.manifest.setpoint_dt - 1e-9))
 
     def reset(self) -> None:
         """Forget the previous plans (time jump, new activation)."""

@@ -235,6 +235,7 @@ class PlanWorker:
 
     def _send(self, plan: Plan) -> None:
         self._publish(plan)
+        self._planner.arrived(self._now() - plan.observation_stamp)
         self.statistics.sent()
         if not self._warming_up(plan.observation_stamp):
             slack = plan.stamp + plan.first_step * plan.step_dt - self._now()

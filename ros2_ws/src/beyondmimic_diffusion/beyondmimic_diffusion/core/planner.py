@@ -20,10 +20,14 @@ import numpy as np
 from .batch_planner import BatchPlanner, Observation, PlannerConfig
 from .engine.factory import LoadedPolicy
 from .guidance.goals import Goal
+from .plan_latency import PlanLatency
 from .robot.kinematics import Kinematics
 from .state import ActionHistory, StateHistory, StateSequence
 from .steering import SteeringConfig
 from .types import Array, Plan, RobotState
+
+_LONGEST_PROMISE = 2.5
+"""Tokens; training commits at most two whole ones."""
 
 __all__ = ["GuidedPlanner", "Observation", "PlannerConfig", "RobotTrack"]
 
@@ -114,6 +118,8 @@ class GuidedPlanner:
         kinematics: Kinematics | None = None,
     ):
         self.batch = BatchPlanner(policy, config, 1, steering, [session_id])
+        m = self.batch.manifest
+        self._latency = PlanLatency(self.batch.config.latency, m.setpoint_dt, _LONGEST_PROMISE * m.step_dt)
         self.track = RobotTrack(self.batch, kinematics)
         self._next_id = 0
 
@@ -134,6 +140,15 @@ class GuidedPlanner:
     def observe_executed(self, stamp: float, joint_target: Array) -> bool:
         """Take in what was commanded from ``stamp`` on, shape (J,)."""
         return self.track.observe_executed(stamp, joint_target)
+
+    def arrived(self, age: float) -> None:
+        """Say how old a plan was when it reached the executor [s]; the next ones reckon with what is typical."""
+        self.batch.set_latency(self._latency.add(age))
+
+    @property
+    def latency(self) -> float:
+        """What plans reckon with now [s]."""
+        return self._latency.latency
 
     def plan(self, goals: Sequence[Goal], seq: int = 0) -> Plan:
         """The next plan, conditioned on the newest state.
