@@ -1,8 +1,8 @@
 """How old a plan is when it arrives: measured, and told to the planner in whole set-points.
 
 A planner that is later than it reckons with falls: its robot has moved on along an older plan that it knows nothing of.
-One that knows continues what was promised. But a longer promise reacts later to pushes, so a plan that is a little late now
-and then is no reason to promise more.
+One that knows continues what was promised. But a longer promise reacts later to pushes, so a plan that is a little late
+now and then is no reason to promise more.
 """
 
 from __future__ import annotations
