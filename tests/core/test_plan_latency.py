@@ -32,5 +32,11 @@ def test_it_comes_back_when_plans_are_fast_again_but_never_below_the_configured_
     assert after(latency, [0.005] * 60) == 0.02
 
 
+def test_a_slow_start_is_forgotten_once_a_typical_plan_is_in_time():
+    latency = tracker()
+    assert after(latency, [0.037] * 6) == pytest.approx(0.04)
+    assert after(latency, [0.015, 0.017, 0.016, 0.019, 0.024] * 10) == 0.02
+
+
 def test_it_never_promises_more_than_was_trained():
     assert after(tracker(), [0.5] * 50) == pytest.approx(0.1)

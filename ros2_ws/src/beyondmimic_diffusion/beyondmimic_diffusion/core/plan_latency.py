@@ -45,8 +45,8 @@ class PlanLatency:
         typical, most = np.percentile(self._ages, (50.0, 90.0))
         if typical > self.latency + _TOLERATED:
             self._set(self._in_steps(most))
-        elif len(self._ages) == self._ages.maxlen and self._in_steps(most + _TOLERATED) < self.latency:
-            self._set(self._in_steps(most + _TOLERATED))
+        elif len(self._ages) == self._ages.maxlen:
+            self._set(min(self.latency, self._in_steps(typical)))
         return self.latency
 
     def _in_steps(self, age: float) -> float:
