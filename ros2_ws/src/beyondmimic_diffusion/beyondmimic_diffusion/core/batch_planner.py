@@ -123,6 +123,12 @@ class BatchPlanner:
         """Whole action tokens that are promised when a plan is asked for."""
         return min(self.first_step // self.manifest.setpoints_per_step, self.manifest.action_horizon - 1)
 
+    @property
+    def _last_played_token(self) -> int:
+        """Last action token of which a set-point is played before the next plan takes over: it must end clean."""
+        per_step = self.manifest.setpoints_per_step
+        return min((self.first_step + per_step - 1) // per_step, self.manifest.action_horizon - 1)
+
     def set_latency(self, latency: float) -> None:
         """Reckon with another age of the plans at their arrival [s]."""
         self.first_step = int(np.ceil(latency / self.manifest.setpoint_dt - 1e-9))
@@ -166,7 +172,10 @@ class BatchPlanner:
             )
         else:
             initial, path = self._buffer.open(
-                noise, shift=self._shift(observations), reframe=self._reframe(frame), committed=count
+                noise,
+                shift=self._shift(observations),
+                reframe=self._reframe(frame),
+                committed=max(count, self._last_played_token),
             )
         result = self.sampler.sample(
             conditioning,
