@@ -55,6 +55,8 @@ CASES = (
     Case("joystick-warm", "joystick", "warm start, 4 passes", (*_ALONE, "--mode", "warm_start", "--passes", "4",
                                                              "--set", "planner.reopen_level=16"), 30),
     Case("joystick-float", "joystick", "32-bit weights", (*_ALONE, "--backend", "onnx"), 30),
+    Case("perturb-guidance-off", "walk-perturb", "guidance off", (*_ALONE, "--guidance", "off"), 30),
+    Case("perturb-rolling", "walk-perturb", "rolling, 15 passes", (*_ALONE, "--mode", "rolling", "--passes", "15"), 30),
     Case("joystick-short", "joystick", "Body-Pos, 2000 steps", _ALONE, 30, _BODY),
     Case("joystick-joint-rot", "joystick", "Joint-Rot, 2000 steps", _ALONE, 30, _JOINT),
     Case("perturb-short", "walk-perturb", "Body-Pos, 2000 steps", _ALONE, 30, _BODY),
