@@ -1,4 +1,4 @@
-"""The G1 as physics: motors with a PD law and torque limits, IMU, pushes, randomised friction, mass and gains.
+"""The G1 as physics: motors with a PD law and torque limits, IMU, pushes, obstacles, randomised friction, mass, gains.
 
 Stepped by anyone, on nobody's clock: time advances only in :meth:`MujocoG1.step`. The PD law runs at every physics step
 inside MuJoCo's own loop (its actuators are set up for it), so that holding one command for n steps is a single call.
@@ -6,16 +6,19 @@ inside MuJoCo's own loop (its actuators are set up for it), so that holding one 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import mujoco
 import numpy as np
 
 from ..core.errors import RobotModelError
+from ..core.guidance.sdf import SignedDistance
 from ..core.robot import g1
 from ..core.robot.kinematics import from_mujoco
 from ..core.robot.model import FLOOR_FRICTION, PHYSICS_DT, build_spec, check_joint_order, foot_geom_ids
 from ..core.types import Array, ImuSample, JointCommand, JointSample, RobotState
+from .obstacles import add_obstacles, mocap_velocities, obstacle_geoms
 
 GRAVITY = 9.81
 """[m/s^2]."""
@@ -59,16 +62,18 @@ class MujocoG1:
         timestep: float = PHYSICS_DT,
         meshes: bool = False,
         sensors: bool = True,
+        obstacles: Sequence[SignedDistance] = (),
     ):
         """
         Args:
-            model: Compiled from :func:`~..core.robot.model.build_spec` (perhaps with obstacles); the default is a bare
-                floor. It is altered by :meth:`set_physics`, so give each robot its own.
+            model: Compiled from :func:`~..core.robot.model.build_spec`; by default one is made, with ``obstacles`` on
+                its floor. It is altered by :meth:`set_physics`, so give each robot its own.
             timestep: Of the physics [s], if ``model`` is not given.
             meshes: Load the visual meshes too, if ``model`` is not given.
             sensors: Compute gyro and accelerometer; off is a fifth faster and leaves :meth:`imu` unavailable.
+            obstacles: What can be touched, where it is at stamp 0; only if ``model`` is not given.
         """
-        self.model = build_spec(meshes=meshes, timestep=timestep).compile() if model is None else model
+        self.model = _build(timestep, meshes, obstacles) if model is None else model
         check_joint_order(self.model)
         if not sensors:
             self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_SENSOR
@@ -80,6 +85,8 @@ class MujocoG1:
         self._head_b = np.asarray(g1.HEAD_POINT_B)
         self._gyro = self.model.sensor("imu_ang_vel").adr[0]
         self._accelerometer = self.model.sensor("imu_lin_acc").adr[0]
+        self._is_obstacle = obstacle_geoms(self.model)
+        self._travel = mocap_velocities(obstacles)  # (moving, 3)
         self._nominal_mass = self.model.body_mass.copy()
         self._nominal_inertia = self.model.body_inertia.copy()
         self.physics = Physics()
@@ -120,6 +127,7 @@ class MujocoG1:
         if root_pos_w is None:
             data.qpos[2] -= self.sole_height()
         data.time = stamp
+        self._lead_obstacles()
         self.model.actuator_biasprm[:, 1:3] = 0.0
         self._kp, self._feed_forward = _zeros(), _zeros()
         mujoco.mj_forward(self.model, data)
@@ -143,8 +151,13 @@ class MujocoG1:
         self.data.ctrl[:] = self._feed_forward + self._kp * position
 
     def advance(self, n: int = 1) -> None:
-        """Let ``n`` physics steps pass under the last command."""
+        """Let ``n`` physics steps pass under the last command; obstacles move once, at the beginning."""
+        self._lead_obstacles()
         mujoco.mj_step(self.model, self.data, n)
+
+    def _lead_obstacles(self) -> None:
+        if len(self._travel):
+            self.data.mocap_pos[:] = self._travel * self.data.time
 
     def push(self, delta_v_xy: Array) -> None:
         """Change the whole robot's horizontal velocity at once [m/s], shape (2,)."""
@@ -212,3 +225,14 @@ class MujocoG1:
                 if body in bodies:
                     touched[bodies.index(body)] = True
         return touched[0], touched[1]
+
+    def touches_obstacle(self) -> bool:
+        """Whether any part of the robot touched an obstacle in the last physics step."""
+        pairs = self.data.contact.geom  # (contacts, 2)
+        return bool(self._is_obstacle[pairs].any()) if len(pairs) else False
+
+
+def _build(timestep: float, meshes: bool, obstacles: Sequence[SignedDistance]) -> mujoco.MjModel:
+    spec = build_spec(meshes=meshes, timestep=timestep)
+    add_obstacles(spec, obstacles)
+    return spec.compile()
