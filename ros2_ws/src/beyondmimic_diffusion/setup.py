@@ -30,7 +30,7 @@ setup(
     license=MANIFEST.findtext("license"),
     packages=find_packages(include=[NAME, NAME + ".*"]),
     python_requires=">=3.11",
-    install_requires=["numpy>=1.26", "PyYAML>=6"],
+    install_requires=["numpy>=1.26", "PyYAML>=6", "scikit-image>=0.22"],
     extras_require={
         "torch": ["torch>=2.5"],
         "onnx": ["onnxruntime>=1.19"],

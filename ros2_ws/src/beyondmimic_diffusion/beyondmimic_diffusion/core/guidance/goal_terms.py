@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 
 _DEFAULTS = GoalConfig()
+_PASSING = 0.05
+"""Braking distance before a waypoint that is only passed: keeps the direction defined [m]."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,9 @@ def _waypoint(goal: WaypointGoal, context: GoalContext, config: GoalConfig) -> l
 
 def _waypoint_velocity(goal: WaypointGoal, context: GoalContext, config: GoalConfig) -> Array:
     place = _to_character(goal.position_xy_w, context.frame)
-    return waypoint_velocity(place, config.waypoint.max_speed, config.waypoint.slow_distance)
+    speed = config.waypoint.max_speed if goal.max_speed is None else goal.max_speed
+    slow = np.where(np.asarray(goal.stop), config.waypoint.slow_distance, _PASSING)
+    return waypoint_velocity(place, speed, slow)
 
 
 def _obstacles(goal: ObstacleScene, context: GoalContext, config: GoalConfig) -> list[CostTerm]:

@@ -84,10 +84,18 @@ class WaypointGoal(Goal):
     """Where to [m], shape (2,) or (B, 2)."""
     heading_w: Array | float | None = None
     """Heading to take on the way [rad], scalar or (B,); None: none is asked for."""
+    max_speed: Array | float | None = None
+    """Speed of the way there, where it is served as a goal velocity [m/s], scalar or (B,); None: the planner's own."""
+    stop: Array | bool = True
+    """False: a waypoint on the way, passed without braking; scalar or (B,)."""
 
     def __post_init__(self) -> None:
         self._check_expiry()
         self._require("position_xy_w", (2,), MAX_DISTANCE, "m")
+        if self.max_speed is not None:
+            self._require("max_speed", (), MAX_SPEED, "m/s")
+            if np.any(np.asarray(self.max_speed) < 0.0):
+                raise GoalError(f"WaypointGoal.max_speed = {np.asarray(self.max_speed).tolist()} is negative")
         if self.heading_w is not None:
             self._require("heading_w", (), 4.0 * math.pi, "rad")
 

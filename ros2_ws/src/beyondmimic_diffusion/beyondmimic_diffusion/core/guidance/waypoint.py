@@ -44,14 +44,14 @@ class WaypointCost(GuidanceCost):
         return value, PlanGradient(root_pos_c=position, root_lin_vel_c=stopping)
 
 
-def waypoint_velocity(goal_xy_c: ArrayLike, max_speed: float, slow_distance: float) -> Array:
+def waypoint_velocity(goal_xy_c: ArrayLike, max_speed: ArrayLike, slow_distance: ArrayLike) -> Array:
     """Goal velocity that leads to a waypoint [m/s]: straight there, slower from ``slow_distance`` on, zero at the goal.
 
     Args:
         goal_xy_c: Waypoint in the character frame [m], shape (..., 2).
-        max_speed: [m/s].
-        slow_distance: Where braking begins [m].
+        max_speed: [m/s], scalar or (...).
+        slow_distance: Where braking begins [m], scalar or (...).
     """
     goal = np.asarray(goal_xy_c, dtype=np.float64)
-    distance = np.linalg.norm(goal, axis=-1, keepdims=True)
-    return goal * max_speed / np.maximum(distance, slow_distance)
+    speed = np.asarray(max_speed, dtype=np.float64) / np.maximum(np.linalg.norm(goal, axis=-1), slow_distance)
+    return goal * speed[..., None]

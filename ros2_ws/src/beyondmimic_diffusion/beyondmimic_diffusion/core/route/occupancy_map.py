@@ -1,0 +1,147 @@
+"""The floor as a grid of clearances: how far each place is from the nearest obstacle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import GoalError
+from ..guidance.distance_grid import distances_from_occupancy
+from ..guidance.sdf import SignedDistance
+from ..rotations import rotate_yaw
+from ..types import Array
+
+BODY_HEIGHTS = (0.1, 0.4, 0.7, 1.0, 1.3)
+"""Heights at which a standing G1 (1.32 m) is compared with an obstacle [m]."""
+_MAX_CELLS = 4_000_000
+"""A finer or larger grid is a unit error, not a map."""
+
+
+class OccupancyMap:
+    """Clearances at the centres of square cells.
+
+    Cell (i, j) is the square whose corner lies at ``origin + resolution * (i, j)`` along the grid's own axes, which are
+    the world's turned by ``yaw``. Beyond its edge the map says nothing.
+    """
+
+    def __init__(self, clearance: ArrayLike, resolution: float, origin_xy_w: ArrayLike, yaw_w: float = 0.0):
+        """
+        Args:
+            clearance: Distance from each cell's centre to the nearest obstacle [m], negative inside, shape (X, Y).
+            resolution: Edge of a cell [m].
+            origin_xy_w: Corner of cell (0, 0) in the world [m], shape (2,).
+            yaw_w: Heading of the grid's first axis in the world [rad].
+        """
+        self.clearance = np.array(clearance, dtype=np.float64)
+        self.resolution = float(resolution)
+        self.origin_xy_w = np.array(origin_xy_w, dtype=np.float64)
+        self.yaw_w = float(yaw_w)
+        if self.clearance.ndim != 2 or self.clearance.size == 0 or self.origin_xy_w.shape != (2,):
+            raise GoalError(
+                f"map: clearances of shape {self.clearance.shape}, origin of shape {self.origin_xy_w.shape}; "
+                "right is (X, Y) and (2,)"
+            )
+        placed = np.all(np.isfinite(self.origin_xy_w)) and np.isfinite(self.yaw_w)
+        if not placed or not np.all(np.isfinite(self.clearance)) or not 0.0 < self.resolution < np.inf:
+            raise GoalError(f"map: clearances, origin and yaw must be finite, resolution {resolution} m above zero")
+        self.clearance.flags.writeable = False
+
+    @classmethod
+    def from_sdf(
+        cls,
+        sdf_w: SignedDistance | None,
+        low_xy_w: Sequence[float],
+        high_xy_w: Sequence[float],
+        resolution: float = 0.05,
+        heights: Sequence[float] = BODY_HEIGHTS,
+        time: float = 0.0,
+    ) -> OccupancyMap:
+        """Sample a signed distance over a rectangle; the lowest value over the heights counts.
+
+        Args:
+            sdf_w: Distance to all obstacles in the world; None: nothing there.
+            low_xy_w: Corner of the rectangle with the smaller coordinates [m].
+            high_xy_w: The opposite one [m].
+            resolution: Edge of a cell [m].
+            heights: Where a body is [m].
+            time: Moment at which moving obstacles are taken [s after the scene's stamp].
+        """
+        low, high = np.array(low_xy_w, dtype=np.float64), np.array(high_xy_w, dtype=np.float64)
+        if not (np.all(np.isfinite([low, high])) and np.all(high > low) and resolution > 0.0):
+            raise GoalError(f"map from {low.tolist()} to {high.tolist()} by {resolution} m has no area")
+        size = np.maximum(np.ceil((high - low) / resolution - 1e-9), 1.0)
+        if np.prod(size) > _MAX_CELLS:
+            raise GoalError(f"map of {size.astype(int).tolist()} cells is too large; choose a coarser resolution")
+        x, y = (low[k] + resolution * (np.arange(int(size[k])) + 0.5) for k in (0, 1))
+        clearance = np.full((len(x), len(y)), 1e3)
+        if sdf_w is not None:
+            for z in heights:
+                points = np.stack(np.meshgrid(x, y, [z], indexing="ij"), axis=-1)[:, :, 0]  # (X, Y, 3)
+                clearance = np.minimum(clearance, sdf_w.query(points, time)[0])
+        return cls(clearance, resolution, low)
+
+    @classmethod
+    def from_occupancy_grid(
+        cls,
+        data: ArrayLike,
+        width: int,
+        height: int,
+        resolution: float,
+        origin_xy_w: ArrayLike,
+        yaw_w: float = 0.0,
+        occupied_from: int = 50,
+        unknown_is_free: bool = False,
+    ) -> OccupancyMap:
+        """From the plain contents of a ``nav_msgs/OccupancyGrid``.
+
+        Args:
+            data: Row by row along x: 0 free .. 100 occupied, -1 unknown, shape (height * width,).
+            width: Cells along the grid's x.
+            height: Cells along its y.
+            resolution: Edge of a cell [m].
+            origin_xy_w: Corner of its first cell in the world [m].
+            yaw_w: Heading of its x axis in the world [rad].
+            occupied_from: From this value on a cell counts as occupied.
+            unknown_is_free: False: what is not known is not walked on.
+        """
+        cells = np.asarray(data)
+        if width <= 0 or height <= 0 or cells.shape != (width * height,):
+            raise GoalError(f"occupancy grid of {width} x {height} with {cells.size} values; both must agree")
+        if not resolution > 0.0:
+            raise GoalError(f"occupancy grid with cells of {resolution} m; more than zero is needed")
+        grid = cells.reshape(height, width).T
+        occupied = (grid >= occupied_from) | ((grid < 0) & (not unknown_is_free))
+        return cls(distances_from_occupancy(occupied, resolution), resolution, origin_xy_w, yaw_w)
+
+    @property
+    def occupied(self) -> NDArray[np.bool_]:
+        """True where a cell's centre lies in an obstacle, shape (X, Y)."""
+        return self.clearance < 0.0
+
+    def cells(self, xy_w: ArrayLike) -> Array:
+        """Places in units of cells, shape (..., 2); cell (i, j) spans [i, i + 1) x [j, j + 1)."""
+        return rotate_yaw(np.asarray(xy_w, dtype=np.float64) - self.origin_xy_w, -self.yaw_w) / self.resolution
+
+    def centres(self, indices: ArrayLike) -> Array:
+        """Centres of cells in the world [m], shape (..., 2)."""
+        local = (np.asarray(indices, dtype=np.float64) + 0.5) * self.resolution
+        return rotate_yaw(local, self.yaw_w) + self.origin_xy_w
+
+    def contains(self, xy_w: ArrayLike) -> NDArray[np.bool_]:
+        """Whether places lie on the map, shape (...)."""
+        place = self.cells(xy_w)
+        return np.all((place >= 0.0) & (place < self.clearance.shape), axis=-1)
+
+    def clearance_at(self, xy_w: ArrayLike) -> Array:
+        """Distance to the nearest obstacle [m], linear between cell centres; off the map that of its edge; (...)."""
+        place = self.cells(xy_w) - 0.5
+        last = np.array(self.clearance.shape) - 1
+        place = np.clip(place, 0.0, last)
+        cell = np.minimum(place.astype(np.intp), np.maximum(last - 1, 0))
+        u, v = np.moveaxis(place - cell, -1, 0)
+        i, j = np.moveaxis(cell, -1, 0)
+        i1, j1 = np.minimum(i + 1, last[0]), np.minimum(j + 1, last[1])
+        c = self.clearance
+        return (1 - u) * ((1 - v) * c[i, j] + v * c[i, j1]) + u * ((1 - v) * c[i1, j] + v * c[i1, j1])

@@ -1,0 +1,36 @@
+"""What the robot can be told to do, as small state machines; and scenes to do it in."""
+
+from .motion import MeanVelocity, ProgressWatch
+from .reach_keyframe import KeyframeTaskConfig, ReachKeyframe
+from .reach_waypoint import ReachWaypoint, WaypointTaskConfig
+from .scene import Obstacle, Scene
+from .scene_file import load_scene, save_scene
+from .scenes import composed, corridor, forest, moving_obstacle
+from .stand import Stand, StandTaskConfig
+from .task import ACTION_CODES, STANDING, Task, TaskCode, TaskRefusedError, TaskStatus, TaskUpdate
+
+__all__ = [
+    "ACTION_CODES",
+    "STANDING",
+    "KeyframeTaskConfig",
+    "MeanVelocity",
+    "Obstacle",
+    "ProgressWatch",
+    "ReachKeyframe",
+    "ReachWaypoint",
+    "Scene",
+    "Stand",
+    "StandTaskConfig",
+    "Task",
+    "TaskCode",
+    "TaskRefusedError",
+    "TaskStatus",
+    "TaskUpdate",
+    "WaypointTaskConfig",
+    "composed",
+    "corridor",
+    "forest",
+    "load_scene",
+    "moving_obstacle",
+    "save_scene",
+]
