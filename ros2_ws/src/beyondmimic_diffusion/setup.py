@@ -30,7 +30,7 @@ setup(
     license=MANIFEST.findtext("license"),
     packages=find_packages(include=[NAME, NAME + ".*"]),
     python_requires=">=3.11",
-    install_requires=["numpy>=1.26", "PyYAML>=6", "scikit-image>=0.22"],
+    install_requires=["numpy>=1.26", "PyYAML>=6", "scikit-image>=0.22", "scipy>=1.11"],
     extras_require={
         "torch": ["torch>=2.5"],
         "onnx": ["onnxruntime>=1.19"],
@@ -44,6 +44,7 @@ setup(
         ("share/" + NAME, ["package.xml"]),
         ("share/" + NAME + "/launch", repo_files("launch/*.launch.py")),
         ("share/" + NAME + "/config", repo_files("config/*")),
+        ("share/" + NAME + "/config/scenes", repo_files("config/scenes/*")),
     ],
     entry_points={
         "console_scripts": [f"{node} = {NAME}.nodes.{node}_node:main" for node in NODES]

@@ -95,3 +95,51 @@ def test_parameters_may_differ_from_robot_to_robot(points):
 def test_a_shape_that_makes_no_sense_is_refused(make, text):
     with pytest.raises(GoalError, match=text):
         make()
+
+
+def slow_union(parts, points, time) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest part of each single point, one after the other."""
+    distance, direction = np.full(points.shape[:-1], np.inf), np.zeros(points.shape)
+    times = np.broadcast_to(time, points.shape[:-1])
+    for index in np.ndindex(points.shape[:-1]):
+        for part in parts:
+            there, towards = part.query(points[index], times[index])
+            if there < distance[index]:
+                distance[index], direction[index] = there, towards
+    return distance, direction
+
+
+def many(kind: str, rng) -> list:
+    centers = rng.uniform(-1.2, 1.2, (7, 3))
+    make = {
+        "sphere": lambda c: Sphere(c, 0.1 + 0.1 * abs(c[0])),
+        "capsule": lambda c: Capsule(c, c[::-1], 0.1 + 0.1 * abs(c[0])),
+        "box": lambda c: Box(c, 0.1 + 0.2 * np.abs(c), c[1]),
+        "cylinder": lambda c: Cylinder(c, 0.1 + 0.1 * abs(c[0]), 0.2 + abs(c[1])),
+        "half-space": lambda c: HalfSpace(2.0 * c, -c),
+        "moving": lambda c: Moving(Capsule(c, c[::-1], 0.2), 0.5 * c[[1, 2, 0]]),
+    }
+    if kind == "all":
+        return [build(c) for build, c in zip(make.values(), centers, strict=False)] + many("sphere", rng)
+    return [make[kind](c) for c in centers]
+
+
+@pytest.mark.parametrize("kind", ["sphere", "capsule", "box", "cylinder", "half-space", "moving", "all"])
+def test_a_union_of_many_equals_a_loop_over_its_parts(kind, points, rng):
+    parts, times = many(kind, rng), np.linspace(0.04, 0.9, 5)[:, None]
+    distance, direction = Union(parts).query(points, times)
+    expected, slope = slow_union(parts, points, times)
+    np.testing.assert_allclose(distance, expected, atol=1e-12)
+    np.testing.assert_allclose(direction, slope, atol=1e-12)
+
+
+def test_the_parts_of_a_union_may_differ_from_robot_to_robot(points, rng):
+    centers, radii = rng.uniform(-1.0, 1.0, (3, 4, 1, 1, 3)), rng.uniform(0.1, 0.3, (3, 4, 1, 1))
+    union = Union([Moving(Sphere(c, r), (0.5, 0.0, 0.0)) for c, r in zip(centers, radii, strict=True)])
+    times = np.linspace(0.04, 0.9, 5)[:, None]
+    distance, direction = union.query(points, times)
+    for b in range(4):
+        own = [Moving(Sphere(c[b, 0, 0], r[b, 0, 0]), (0.5, 0.0, 0.0)) for c, r in zip(centers, radii, strict=True)]
+        expected, slope = slow_union(own, points[b], times)
+        np.testing.assert_allclose(distance[b], expected, atol=1e-12)
+        np.testing.assert_allclose(direction[b], slope, atol=1e-12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import distance_transform_edt
 
 from ..errors import GoalError
 from ..types import Array
@@ -43,48 +44,43 @@ class DistanceGrid(SignedDistance):
         place = np.clip(place, 0.0, last)
         cell = np.minimum(place.astype(np.intp), np.maximum(last - 1, 0))  # (..., 3)
         share = place - cell
-        value = np.zeros(points.shape[:-1])
-        gradient = np.zeros(points.shape)
-        for corner in np.ndindex(2, 2, 2):
-            up = np.array(corner)
-            node = np.minimum(cell + up, last)
-            at = self.distances[node[..., 0], node[..., 1], node[..., 2]]
-            weight = np.where(up, share, 1.0 - share)  # (..., 3)
-            value += at * np.prod(weight, axis=-1)
-            for axis in range(3):
-                others = np.delete(weight, axis, axis=-1)
-                gradient[..., axis] += at * np.prod(others, axis=-1) * (1.0 if corner[axis] else -1.0)
+        steps = np.array([self.distances.shape[1] * self.distances.shape[2], self.distances.shape[2], 1])
+        node = cell @ steps  # (...), index into the flat grid
+        i, j, k = np.where(last > 0, steps, 0)  # along an axis of one layer there is no next node
+        u, v, w = share[..., 0], share[..., 1], share[..., 2]
+        flat = self.distances.ravel()
+        at = flat[node[..., None] + np.array([0, i, j, i + j, k, i + k, j + k, i + j + k])]  # (..., 8)
+        low, high = at[..., :4], at[..., 4:]
+        layer = low + w[..., None] * (high - low)  # (..., 4) at the point's height: corners 00, 10, 01, 11
+        front = layer[..., :2] + v[..., None] * (layer[..., 2:] - layer[..., :2])  # (..., 2)
+        value = front[..., 0] + u * (front[..., 1] - front[..., 0])
+        beside, rise = layer[..., 2:] - layer[..., :2], high - low
+        up = rise[..., :2] + v[..., None] * (rise[..., 2:] - rise[..., :2])
+        gradient = np.empty(points.shape)
+        gradient[..., 0] = front[..., 1] - front[..., 0]
+        gradient[..., 1] = beside[..., 0] + u * (beside[..., 1] - beside[..., 0])
+        gradient[..., 2] = up[..., 0] + u * (up[..., 1] - up[..., 0])
         return value, np.where(inside, gradient / self.spacing, 0.0)
 
 
 def distances_from_occupancy(occupied: NDArray[np.bool_], spacing: float) -> Array:
     """Signed distance [m] of each cell's centre to the border between occupied and free cells.
 
-    Exact Euclidean distances between centres, by one pass of lower parabola envelopes per axis (here as a dense
-    minimum: memory grows with the square of the longest edge; fine up to a few hundred cells), less half a cell.
+    Exact Euclidean distances between centres (SciPy's transform), less half a cell.
 
     Args:
         occupied: True where something is, shape (X, Y) or (X, Y, Z).
         spacing: Size of a cell [m].
     """
     occupied = np.asarray(occupied, dtype=bool)
-    to_occupied = _squared_distance(occupied)
-    to_free = _squared_distance(~occupied)
-    far = float(np.linalg.norm(occupied.shape))
-    outside = np.minimum(np.sqrt(to_occupied), far) - 0.5
-    depth = np.minimum(np.sqrt(to_free), far) - 0.5
+    far = float(np.linalg.norm(occupied.shape))  # where there is nothing to be far from
+    outside = _distance_to(occupied, far) - 0.5
+    depth = _distance_to(~occupied, far) - 0.5
     return spacing * np.where(occupied, -depth, outside)
 
 
-def _squared_distance(target: NDArray[np.bool_]) -> Array:
-    """Squared distance, in cells, of each cell to the nearest target cell; inf if there is none."""
-    squared = np.where(target, 0.0, np.inf)
-    for axis in range(target.ndim):
-        index = np.arange(target.shape[axis], dtype=np.float64)
-        apart = (index[:, None] - index[None, :]) ** 2  # (n, n)
-        lines = np.moveaxis(squared, axis, -1)
-        out = np.empty_like(lines)
-        for place in np.ndindex(lines.shape[:-1]):
-            out[place] = np.min(apart + lines[place], axis=-1)
-        squared = np.moveaxis(out, -1, axis)
-    return squared
+def _distance_to(target: NDArray[np.bool_], far: float) -> Array:
+    """Distance, in cells, of each cell to the nearest target cell."""
+    if not target.any():
+        return np.full(target.shape, far)
+    return np.asarray(distance_transform_edt(~target), dtype=np.float64)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike
 from ..errors import GoalError
 from ..rotations import rotate_yaw
 from ..types import Array
+from .sdf_stack import Stack
 
 
 class SignedDistance(ABC):
@@ -34,8 +36,31 @@ class SignedDistance(ABC):
         """
 
 
-class Sphere(SignedDistance):
+class Primitive(SignedDistance):
+    """A shape given by a few arrays of numbers, so that many of them can be asked at once."""
+
+    VECTORS: ClassVar[tuple[str, ...]] = ()
+    """Attributes of shape (..., 3)."""
+    SCALARS: ClassVar[tuple[str, ...]] = ()
+    """Attributes of shape (...)."""
+
+    @classmethod
+    def of(cls, **values: Array) -> Self:
+        """One with these attributes, which are not checked again."""
+        made = cls.__new__(cls)
+        made.__dict__.update(values)
+        return made
+
+    @abstractmethod
+    def distance(self, points: Array) -> Array:
+        """Distance [m] of points (..., 3) alone, shape (...)."""
+
+
+class Sphere(Primitive):
     """A ball."""
+
+    VECTORS = ("center",)
+    SCALARS = ("radius",)
 
     def __init__(self, center: ArrayLike, radius: ArrayLike):
         """
@@ -46,14 +71,21 @@ class Sphere(SignedDistance):
         self.center = _finite("sphere centre", center)
         self.radius = _size("sphere radius", radius)
 
+    def distance(self, points: Array) -> Array:
+        """Distance to the ball."""
+        return _length(points - self.center) - self.radius
+
     def query(self, points: Array, time: Array | float = 0.0) -> tuple[Array, Array]:
         """Distance to the ball."""
         length, direction = _length_and_direction(points - self.center)
         return length - self.radius, direction
 
 
-class Capsule(SignedDistance):
+class Capsule(Primitive):
     """All points within a radius of a line segment; a tall vertical one is a pillar."""
+
+    VECTORS = ("start", "axis")
+    SCALARS = ("radius",)
 
     def __init__(self, start: ArrayLike, end: ArrayLike, radius: ArrayLike):
         """
@@ -66,17 +98,28 @@ class Capsule(SignedDistance):
         self.axis = _finite("capsule end", end) - self.start
         self.radius = _size("capsule radius", radius)
 
+    def distance(self, points: Array) -> Array:
+        """Distance to the capsule."""
+        return _length(self._offset(points)) - self.radius
+
     def query(self, points: Array, time: Array | float = 0.0) -> tuple[Array, Array]:
         """Distance to the capsule."""
-        offset = points - self.start
-        square = np.maximum(np.sum(self.axis**2, axis=-1), 1e-12)
-        along = np.clip(np.sum(offset * self.axis, axis=-1) / square, 0.0, 1.0)
-        length, direction = _length_and_direction(offset - along[..., None] * self.axis)
+        length, direction = _length_and_direction(self._offset(points))
         return length - self.radius, direction
 
+    def _offset(self, points: Array) -> Array:
+        """From the nearest point of the segment, shape (..., 3)."""
+        offset = points - self.start
+        square = np.maximum(_dot(self.axis, self.axis), 1e-12)
+        along = np.clip(_dot(offset, self.axis) / square, 0.0, 1.0)
+        return offset - along[..., None] * self.axis
 
-class Box(SignedDistance):
+
+class Box(Primitive):
     """A cuboid, turned about z."""
+
+    VECTORS = ("center", "half_size")
+    SCALARS = ("yaw",)
 
     def __init__(self, center: ArrayLike, half_size: ArrayLike, yaw: ArrayLike = 0.0):
         """
@@ -89,6 +132,11 @@ class Box(SignedDistance):
         self.half_size = _size("box half_size", half_size)
         self.yaw = _finite("box yaw", yaw)
 
+    def distance(self, points: Array) -> Array:
+        """Distance to the cuboid."""
+        q = np.abs(rotate_yaw(points - self.center, -self.yaw)) - self.half_size
+        return _length(np.maximum(q, 0.0)) + np.minimum(np.max(q, axis=-1), 0.0)
+
     def query(self, points: Array, time: Array | float = 0.0) -> tuple[Array, Array]:
         """Distance to the cuboid."""
         local = rotate_yaw(points - self.center, -self.yaw)
@@ -96,8 +144,11 @@ class Box(SignedDistance):
         return distance, rotate_yaw(gradient * np.where(local < 0.0, -1.0, 1.0), self.yaw)
 
 
-class Cylinder(SignedDistance):
+class Cylinder(Primitive):
     """An upright cylinder."""
+
+    VECTORS = ("center",)
+    SCALARS = ("radius", "half_height")
 
     def __init__(self, center: ArrayLike, radius: ArrayLike, half_height: ArrayLike):
         """
@@ -110,6 +161,14 @@ class Cylinder(SignedDistance):
         self.radius = _size("cylinder radius", radius)
         self.half_height = _size("cylinder half_height", half_height)
 
+    def distance(self, points: Array) -> Array:
+        """Distance to the cylinder."""
+        local = points - self.center
+        beside = _length(local[..., :2]) - self.radius
+        above = np.abs(local[..., 2]) - self.half_height
+        outside = np.hypot(np.maximum(beside, 0.0), np.maximum(above, 0.0))
+        return outside + np.minimum(np.maximum(beside, above), 0.0)
+
     def query(self, points: Array, time: Array | float = 0.0) -> tuple[Array, Array]:
         """Distance to the cylinder: a box in the plane of radius and height."""
         local = points - self.center
@@ -120,8 +179,10 @@ class Cylinder(SignedDistance):
         return distance, np.concatenate([outward * slope[..., :1], up[..., None]], axis=-1)
 
 
-class HalfSpace(SignedDistance):
+class HalfSpace(Primitive):
     """Everything on the far side of a plane: a wall or the ground."""
+
+    VECTORS = ("point", "normal")
 
     def __init__(self, point: ArrayLike, normal: ArrayLike):
         """
@@ -136,14 +197,18 @@ class HalfSpace(SignedDistance):
         self.point = _finite("half-space point", point)
         self.normal = normal / length
 
+    def distance(self, points: Array) -> Array:
+        """Distance to the plane."""
+        return _dot(points - self.point, self.normal)
+
     def query(self, points: Array, time: Array | float = 0.0) -> tuple[Array, Array]:
         """Distance to the plane."""
-        distance = np.sum((points - self.point) * self.normal, axis=-1)
+        distance = self.distance(points)
         return distance, np.broadcast_to(self.normal, (*distance.shape, 3))
 
 
 class Union(SignedDistance):
-    """Several shapes: the nearest one counts."""
+    """Several shapes: the nearest one counts. Primitives of one kind, moving ones too, are asked all at once."""
 
     def __init__(self, parts: Sequence[SignedDistance]):
         """
@@ -153,12 +218,13 @@ class Union(SignedDistance):
         if not parts:
             raise GoalError("a union of no shapes has no distance; give at least one shape, or no scene")
         self.parts = tuple(parts)
+        self._groups = _groups(self.parts)
 
     def query(self, points: Array, time: Array | float = 0.0) -> tuple[Array, Array]:
         """Distance to the nearest part (exact outside; inside overlapping parts a lower bound of the depth)."""
-        distance, gradient = self.parts[0].query(points, time)
-        for part in self.parts[1:]:
-            other, slope = part.query(points, time)
+        distance, gradient = self._groups[0].query(points, time)
+        for group in self._groups[1:]:
+            other, slope = group.query(points, time)
             nearer = other < distance
             distance = np.where(nearer, other, distance)
             gradient = np.where(nearer[..., None], slope, gradient)
@@ -205,6 +271,32 @@ class Placed(SignedDistance):
         world[..., :2] += xy
         distance, gradient = self.part.query(world, time)
         return distance, rotate_yaw(gradient, -yaw)
+
+
+def _groups(parts: Sequence[SignedDistance]) -> list[SignedDistance | Stack]:
+    """The parts, with two or more primitives of one kind replaced by their stack."""
+    kinds: dict[type[Primitive], list[tuple[SignedDistance, Primitive, Array]]] = {}
+    out: list[Any] = []
+    for part in parts:
+        inner, velocity = (part.part, part.velocity) if isinstance(part, Moving) else (part, np.zeros(3))
+        if isinstance(inner, Primitive):
+            kinds.setdefault(type(inner), []).append((part, inner, velocity))
+        else:
+            out.append(part)
+    for members in kinds.values():
+        if len(members) == 1:
+            out.append(members[0][0])
+        else:
+            out.append(Stack([inner for _, inner, _ in members], [velocity for _, _, velocity in members]))
+    return out
+
+
+def _dot(a: Array, b: Array) -> Array:
+    return np.einsum("...i,...i->...", a, b)
+
+
+def _length(vectors: Array) -> Array:
+    return np.sqrt(_dot(vectors, vectors))
 
 
 def _corner_distance(q: Array) -> tuple[Array, Array]:

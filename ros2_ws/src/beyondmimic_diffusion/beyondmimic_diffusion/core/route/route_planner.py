@@ -111,7 +111,7 @@ class RoutePlanner:
         if clearance >= self.config.robot_radius:
             return self._costs
         reach = 2.0 * self.config.robot_radius / self._map.resolution
-        grid = np.stack(np.indices(self._costs.shape), axis=-1) + 0.5  # (X, Y, 2)
+        grid = np.moveaxis(np.indices(self._costs.shape), 0, -1) + 0.5  # (X, Y, 2)
         near = np.linalg.norm(grid - self._map.cells(start), axis=-1) <= reach + 1.0
         outward = self._map.clearance >= min(clearance, 0.0) - self._map.resolution
         return np.where((self._costs < 0.0) & near & outward, _ESCAPE_COST, self._costs)
@@ -142,8 +142,9 @@ class RoutePlanner:
     def _pulled(self, costs: Array, points: Array) -> Array:
         """The same way with fewer corners: a straight line replaces a stretch that costs no less."""
         kept = self._candidates(costs, points)
-        steps = [(self._line_cost(costs, a, b), np.linalg.norm(b - a)) for a, b in pairwise(kept)]
-        spent = np.concatenate([[0.0], np.cumsum([min(cost, _ESCAPE_COST * length) for cost, length in steps])])
+        spent = np.zeros(len(kept))  # cost of the way so far; a step across a blocked corner counts as an escape
+        for i, (a, b) in enumerate(pairwise(kept)):
+            spent[i + 1] = spent[i] + min(self._line_cost(costs, a, b), _ESCAPE_COST * float(np.linalg.norm(b - a)))
         out, i = [kept[0]], 0
         while i < len(kept) - 1:
             j = len(kept) - 1
