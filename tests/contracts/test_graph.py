@@ -72,6 +72,23 @@ def test_the_users_file_is_read_after_the_packages_own(policy, tmp_path):
         assert spec.parameter_files[-1] == str(mine)
 
 
+@pytest.mark.parametrize("given", ["forest", "forest.yaml", "config/scenes/forest.yaml"])
+def test_a_scene_reaches_the_simulator_by_its_name_or_its_path(policy, given):
+    simulator = make_graph(BringupArguments(policy=policy, scene=given))[0]
+    assert simulator.parameters["scene"] == str(REPOSITORY / "config/scenes/forest.yaml")
+    assert "scene" not in make_graph(BringupArguments(policy=policy))[0].parameters
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "config/scenes").glob("*.yaml")), ids=lambda path: path.stem)
+def test_each_scene_that_is_shipped_has_room_for_the_robot_where_it_starts_and_where_it_shall_go(path):
+    from beyondmimic_diffusion.core.tasks import load_scene
+
+    scene = load_scene(path)
+    assert scene.obstacles
+    for x, y in (scene.start[:2], scene.goal):
+        assert scene.clearance([[x, y, z] for z in (0.1, 0.7, 1.3)]) > 0.35
+
+
 def test_arguments_are_read_from_words_and_known_under_the_names_of_other_stacks():
     arguments = parse_arguments(["hardware_type:=isaacsim", "policy_path:=here", "autostart:=false", "namespace:=g1"])
     assert arguments == BringupArguments(sim="isaac", policy="here", autostart=False, namespace="g1")
@@ -97,6 +114,8 @@ def test_a_wrong_argument_is_refused_with_the_remedy(words, said):
         ({"use_sim_time": "false"}, "use_sim_time must be true"),
         ({"policy": "nowhere/at/all"}, r"no policy at 'nowhere/at/all'.*give policy:=FOLDER"),
         ({"params_file": "not/there.yaml"}, "does not exist"),
+        ({"scene": "jungle"}, "no scene file 'jungle'.*composed, corridor, forest"),
+        ({"scene": "forest", "sim": "isaac"}, "needs sim:=mujoco"),
     ],
 )
 def test_a_combination_that_cannot_work_is_refused_with_the_remedy(policy, change, said):

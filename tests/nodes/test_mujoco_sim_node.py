@@ -7,8 +7,10 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 bm = pytest.importorskip("beyondmimic_msgs.msg", reason="beyondmimic_msgs is not built")
 pytest.importorskip("mujoco", reason="the simulator needs mujoco")
 
-from beyondmimic_diffusion.core.errors import ConfigError  # noqa: E402
+from beyondmimic_diffusion.core.errors import ConfigError, GoalError  # noqa: E402
 from beyondmimic_diffusion.core.robot import g1  # noqa: E402
+from beyondmimic_diffusion.core.rotations import yaw_of  # noqa: E402
+from beyondmimic_diffusion.core.tasks import Obstacle, Scene, forest, save_scene  # noqa: E402
 from beyondmimic_diffusion.core.types import JointCommand  # noqa: E402
 from beyondmimic_diffusion.nodes.mujoco_sim_node import MujocoSimNode  # noqa: E402
 from beyondmimic_diffusion.ros import qos  # noqa: E402
@@ -17,6 +19,7 @@ from geometry_msgs.msg import Vector3Stamped  # noqa: E402
 from nav_msgs.msg import Odometry  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
 from sensor_msgs.msg import Imu, JointState  # noqa: E402
+from std_msgs.msg import Float32, UInt32  # noqa: E402
 from std_srvs.srv import SetBool  # noqa: E402
 
 pytestmark = pytest.mark.ros
@@ -32,6 +35,17 @@ def sim(ros):
 def command(position=g1.DEFAULT_JOINT_POS):
     zero = np.zeros(g1.NUM_JOINTS)
     return JointCommandWriter(g1.JOINT_NAMES).write(JointCommand(0.0, np.array(position), zero, g1.KP, g1.KD, zero))
+
+
+@pytest.fixture
+def placed(sim, tmp_path):
+    """Scene -> simulator with its obstacles."""
+
+    def make(scene: Scene, **parameters):
+        save_scene(scene, tmp_path / "scene.yaml")
+        return sim(scene=str(tmp_path / "scene.yaml"), **parameters)
+
+    return make
 
 
 def test_samples_of_one_step_share_their_stamp_and_stamps_only_grow(ros, sim):
@@ -119,3 +133,74 @@ def test_a_pause_stops_the_clock_and_time_goes_on_from_there(ros, sim):
 def test_a_rate_that_does_not_divide_the_physics_rate_is_refused(sim, name):
     with pytest.raises(ConfigError, match=f"{name} = 300.0 Hz; allowed are divisors of 500 Hz"):
         sim(**{name: 300.0})
+
+
+def test_the_robot_starts_where_the_scene_says_and_is_put_back_there(ros, placed):
+    scene = Scene("somewhere", start=(1.5, -2.0, 0.8))
+    node = placed(scene)
+    for _ in range(2):
+        state = node.sim.state()
+        assert state.root_pos_w[:2] == pytest.approx([1.5, -2.0], abs=0.05)  # it hangs in a gantry
+        assert float(yaw_of(state.root_quat_w)) == pytest.approx(0.8, abs=0.05)
+        node.sim.push(np.array([3.0, 0.0]))
+        assert ros.ask("sim/reset").success
+
+
+def test_obstacles_are_announced_once_to_all_who_join_late(ros, placed):
+    scene = forest(3)
+    node = placed(scene)
+    ros.until(lambda: node.sim.stamp > 0.2)
+    heard = ros.heard(bm.SdfScene, "sdf_scene", qos.LATCHED)
+    ros.until(lambda: heard)
+    [message] = heard
+    assert message.header.frame_id == "odom"
+    assert [p.id for p in message.primitives] == [o.name for o in scene.obstacles]
+    for primitive, obstacle in zip(message.primitives, scene.obstacles, strict=True):
+        height, radius = primitive.shape.dimensions
+        assert (radius, height) == pytest.approx(obstacle.size)
+        center = primitive.pose.position
+        assert (center.x, center.y, center.z) == pytest.approx(obstacle.center)
+
+
+def test_a_scene_is_kept_to_itself_when_told_so(ros, placed):
+    node = placed(forest(3), announce_scene=False)
+    assert node.count_publishers("sdf_scene") == 0
+
+
+def test_moving_obstacles_are_announced_again_and_again_where_they_are(ros, placed):
+    cart = Obstacle("cart", "box", (3.0, 0.0, 0.5), (0.4, 0.6, 1.0), 0.3, velocity=(0.0, 0.5, 0.0))
+    node = placed(Scene("traffic", (cart,)))
+    heard = ros.heard(bm.SdfScene, "sdf_scene", qos.LATCHED)
+    ros.until(lambda: len(heard) > 3)
+    for message in heard:
+        stamp = time_from_msg(message.header.stamp)
+        [primitive] = message.primitives
+        assert primitive.pose.position.y == pytest.approx(0.5 * stamp, abs=1e-6)
+        assert primitive.twist.linear.y == 0.5
+    assert [m.seq for m in heard] == list(range(heard[0].seq, heard[0].seq + len(heard)))
+    assert node.sim.data.mocap_pos[0, 1] == pytest.approx(0.5 * node.sim.stamp, abs=0.02)  # and it is really there
+
+
+def test_when_an_obstacle_runs_into_the_robot_the_gap_closes_and_then_a_touch_is_reported(ros, placed):
+    ram = Obstacle("ram", "cylinder", (-1.0, 0.0, 0.9), (0.2, 1.8), velocity=(0.5, 0.0, 0.0))
+    contacts, gaps = (
+        ros.heard(UInt32, "ground_truth/contacts", qos.LATCHED),
+        ros.heard(Float32, "ground_truth/clearance"),
+    )
+    node = placed(Scene("crash", (ram,)))
+    ros.until(lambda: contacts)
+    assert contacts[0].data == 0
+    ros.until(lambda: contacts[-1].data > 0)
+    assert 0.8 < node.sim.stamp < 4.0  # its skin reaches the pelvis' middle at 1.6 s; hands and heels stand out
+    ros.until(lambda: any(m.data < 0.02 for m in gaps))
+    first = [m.data for m in gaps[:10]]
+    assert all(b <= a + 1e-3 for a, b in zip(first, first[1:], strict=False))  # it comes nearer all the time
+    assert 0.5 < first[0] < 1.0
+
+
+def test_a_scene_that_is_none_is_refused_with_its_file(sim, tmp_path):
+    (tmp_path / "broken.yaml").write_text("name: x\nobstacles: 3\n")
+    with pytest.raises(GoalError, match=r"broken.yaml.*obstacles must be a list"):
+        sim(scene=str(tmp_path / "broken.yaml"))
+    with pytest.raises(GoalError, match=r"nothing_there.yaml cannot be read"):
+        sim(scene=str(tmp_path / "nothing_there.yaml"))

@@ -35,6 +35,7 @@ class BringupArguments:
     policy: str = param(DEFAULT_POLICY, doc="Folder of the policy.")
     params_file: str = param("", doc="A parameter file that is read after the package's own.")
     autostart: bool = param(True, doc="Configure and activate the managed nodes.")
+    scene: str = param("", doc="YAML file with the simulator's obstacles, e.g. in config/scenes; empty: a bare floor.")
     root_source: str = param(
         "auto", choices=("auto", "truth", "proprioception"), doc="Root of robot_state; auto: the simulator's truth."
     )
@@ -112,10 +113,15 @@ def make_graph(arguments: BringupArguments) -> tuple[NodeSpec, ...]:
         raise ConfigError(f"bringup: sim:={arguments.sim} publishes /clock; use_sim_time must be true (or auto)")
     if arguments.params_file and not Path(arguments.params_file).is_file():
         raise ConfigError(f"bringup: params_file '{arguments.params_file}' does not exist")
+    if arguments.scene and arguments.sim != "mujoco":
+        raise ConfigError(
+            f"bringup: scene:={arguments.scene} needs sim:=mujoco; sim:={arguments.sim} has its own stage"
+        )
     root = "truth" if arguments.root_source == "auto" else arguments.root_source
     managed = {"autostart": arguments.autostart}
+    scene = {"scene": find_scene(arguments.scene)} if arguments.scene else {}
     table = [
-        NodeSpec("mujoco_sim", False, {"viewer": not arguments.headless}),
+        NodeSpec("mujoco_sim", False, {"viewer": not arguments.headless, **scene}),
         NodeSpec("state_estimator", True, {**managed, "root_source": root}),
         NodeSpec("diffusion_planner", True, {**managed, "policy": policy}),
         NodeSpec("guidance_task_server", True, managed),
@@ -189,6 +195,29 @@ def find_policy(policy: str) -> str:
             return str(folder.resolve())
     looked = ", ".join(str(folder) for folder in candidates)
     raise ConfigError(f"bringup: no policy at '{policy}' (looked for manifest.json in {looked}); give policy:=FOLDER")
+
+
+def find_scene(scene: str) -> str:
+    """Absolute path of a scene, given relative to here, to the repository or by its name in ``config/scenes``.
+
+    Raises:
+        ConfigError: There is no such file.
+    """
+    if not scene:
+        return ""
+    candidates = [
+        Path(scene).expanduser(),
+        config_folder() / "scenes" / scene,
+        config_folder() / "scenes" / f"{scene}.yaml",
+    ]
+    root = repository()
+    if root is not None:
+        candidates.append(root / scene)
+    for path in candidates:
+        if path.is_file():
+            return str(path.resolve())
+    known = ", ".join(sorted(path.stem for path in (config_folder() / "scenes").glob("*.yaml")))
+    raise ConfigError(f"bringup: no scene file '{scene}'; give scene:=FILE, or one of config/scenes: {known}")
 
 
 def _as_bool(name: str, text: str) -> bool:

@@ -1,4 +1,5 @@
-"""The simulated G1 as a robot on topics: sensors as Isaac Sim's bridge names them, ground truth apart, ``/clock``.
+"""The simulated G1 as a robot on topics: sensors as Isaac Sim's bridge names them, ground truth apart, ``/clock``,
+and obstacles that can be touched.
 
 The physics has a thread of its own, paced by the steady clock; ROS callbacks only leave requests and the newest
 command. As real motors do, the simulated ones keep following the last command until a new one comes.
@@ -28,6 +29,8 @@ from ..core.errors import BeyondMimicError, ConfigError
 from ..core.parameters import param, validate
 from ..core.robot import g1
 from ..core.robot.model import FLOOR_FRICTION
+from ..core.rotations import quat_from_yaw
+from ..core.tasks import Scene, load_scene
 from ..core.types import JointCommand
 from ..ros import qos
 from ..ros.conversions import (
@@ -45,6 +48,8 @@ from ..sim.gantry import Gantry
 from ..sim.mujoco_g1 import MujocoG1, Physics
 from ..sim.pacer import Pacer
 from ..sim.window import open_window
+from ..sim.witness import Witness
+from .obstacle_topics import ObstacleTopics
 
 _LOW_FACTOR = 0.95
 """Below this real-time factor no latency figure means anything."""
@@ -77,6 +82,8 @@ class SimConfig:
     )
     payload: float = param(0.0, unit="kg", lo=-5.0, hi=20.0, doc="Mass added at the torso.", read_only=True)
     mass_scale: float = param(1.0, lo=0.5, hi=2.0, doc="Factor of all masses.", read_only=True)
+    scene: str = param("", doc="YAML file with obstacles and the robot's place; empty: a bare floor.", read_only=True)
+    announce_scene: bool = param(True, doc="Tell of the obstacles on sdf_scene, as a perfect sensor.", read_only=True)
     viewer: bool = param(False, doc="Open MuJoCo's window (needs a display).", read_only=True)
     frame_id: str = param("odom", doc="Frame of the ground truth.", read_only=True)
     base_frame: str = param("pelvis", doc="Child frame of the ground truth.", read_only=True)
@@ -93,8 +100,10 @@ class MujocoSimNode(Node):
         super().__init__("mujoco_sim", **node_arguments)
         self.parameters = NodeParameters(self, SimConfig)
         config = self.parameters.config
-        self.sim = MujocoG1()
+        self._scene = load_scene(config.scene) if config.scene else Scene("bare floor")
+        self.sim = MujocoG1(obstacles=[obstacle.sdf() for obstacle in self._scene.obstacles])
         self.sim.set_physics(Physics(config.friction, config.mass_scale, config.payload))
+        self._stand_up(stamp=0.0)
         self.gantry = Gantry(self.sim, config.release_time)
         if not config.hold:
             self.gantry.release()
@@ -134,6 +143,10 @@ class MujocoSimNode(Node):
         self._joint_pub = self.create_publisher(JointState, "joint_states", qos.STREAM)
         self._imu_pub = self.create_publisher(Imu, "imu/data", qos.STREAM)
         self._truth_pub = self.create_publisher(Odometry, "ground_truth/odom", qos.STREAM)
+        self._obstacles: ObstacleTopics | None = None
+        if self._scene.obstacles:
+            witness = Witness(self.sim)
+            self._obstacles = ObstacleTopics(self, self._scene, witness, config.frame_id, config.announce_scene)
         self._factor_pub = self.create_publisher(Float32, "sim/real_time_factor", qos.STREAM)
         self.create_subscription(JointCommandMsg, "motor_command", self._on_command, qos.NEWEST)
         self.create_subscription(ExecutorState, "executor/state", self._on_executor, qos.LATCHED)
@@ -185,6 +198,8 @@ class MujocoSimNode(Node):
                 time.sleep(0.01)
                 continue
             self._advance()
+            if self._obstacles is not None:
+                self._obstacles.look()
             self._publish()
             self.heartbeat.beat()
             if self._window is not None:
@@ -213,6 +228,8 @@ class MujocoSimNode(Node):
         if self._steps % self._every["ground_truth_frequency"] == 0:
             config = self.parameters.config
             self._truth_pub.publish(odometry_to_msg(self.sim.state(), config.frame_id, config.base_frame))
+            if self._obstacles is not None:
+                self._obstacles.publish(stamp)
         if self._steps % self._every["sensor_frequency"] == 0:
             self._imu_pub.publish(self._imu_writer.write(self.sim.imu()))
             self._joint_pub.publish(self._joint_writer.write(self.sim.joints()))
@@ -220,8 +237,15 @@ class MujocoSimNode(Node):
     def _put_back(self) -> None:
         """Stand the robot up in the gantry again; time goes on."""
         self._command = None
-        self.sim.reset(stamp=self.sim.stamp)
+        self._stand_up(self.sim.stamp)
         self.gantry.catch()
+
+    def _stand_up(self, stamp: float) -> None:
+        """Put the robot on its feet where the scene says."""
+        self.sim.reset(stamp=stamp)
+        x, y, heading = self._scene.start
+        height = self.sim.state().root_pos_w[2]
+        self.sim.reset(root_pos_w=np.array([x, y, height]), root_quat_w=quat_from_yaw(heading), stamp=stamp)
 
     def _diagnose(self) -> Diagnosis:
         factor = self._pacer.measured
