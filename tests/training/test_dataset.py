@@ -211,7 +211,8 @@ def test_a_batch_puts_history_now_and_future_where_the_network_expects_them(sour
     np.testing.assert_allclose(state_norm.to_si(batch.current), windows.states[:, 3], atol=2e-5)
     np.testing.assert_allclose(state_norm.to_si(batch.states), windows.states[:, 4:], atol=2e-5)
     np.testing.assert_allclose(action_norm.to_si(batch.actions), windows.actions, atol=1e-5)
-    assert all(part.dtype == np.float32 and part.flags.c_contiguous for part in batch)
+    assert all(part.dtype == np.float32 and part.flags.c_contiguous for part in batch[:4])
+    assert not batch.entering.any()
 
 
 def test_both_set_points_of_a_token_and_both_sides_of_the_body_are_normalised_alike(source):

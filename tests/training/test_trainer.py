@@ -43,7 +43,7 @@ def test_a_tiny_network_learns_one_batch_by_heart(tiny_trainer, tiny_config):
     model = replace(tiny_config.model, width=32)
     trainer = tiny_trainer(steps=150, learning_rate=1e-2, batch_size=4, model=model, warmup_steps=10)
     batch = trainer._batch(0)
-    history, current, states, actions = trainer._tensors(batch)
+    history, current, states, actions, _ = trainer._tensors(batch)
 
     def error() -> np.ndarray:
         """Share of the mean square that is missed, of states and of actions."""

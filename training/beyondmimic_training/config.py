@@ -47,6 +47,8 @@ class LevelConfig:
     """Share of windows whose first action tokens are facts (level 0), as committed actions are at run time."""
     max_committed: int = 2
     """Action tokens that may be committed."""
+    keyframes: float = 0.0
+    """Share of windows of which one to three future states are facts (level 0), as keyframes are at run time."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,13 @@ class WindowConfig:
     """... from one velocity to another."""
     standing: float = 0.12
     """Share of windows that stand throughout; the rest moves, balanced over executed velocities."""
+    second_skill: float = 0.0
+    """Share of windows well inside the second skill of the data (dancing); the shares above are of the rest."""
+    leaving: float = 0.0
+    """... in which the second skill gives way to the first within the horizon, or did so within the last second."""
+    entering: float = 0.0
+    """... in which the second skill begins, or has begun within 0.8 s. They always hold a keyframe of it: without one
+    a robot that stands is never taught to begin to dance."""
     onset_steps: int = 3
     mirror: bool = True
     """Mirror half of the windows left to right."""
@@ -101,6 +110,8 @@ class TrainConfig:
     validate_every: int = 500
     init_from: str = ""
     """Checkpoint whose weights (not optimiser) the run starts from; empty for none."""
+    init_normalizers: bool = True
+    """Take its normalisers too; false: statistics of this run's data (where that reaches further)."""
     wandb: str = ""
     """Name of a Weights & Biases project; empty for none."""
     model: ModelConfig = field(default_factory=ModelConfig)

@@ -27,6 +27,14 @@ _MOVING = 0.05
 """A command above this [m/s or rad/s] moves."""
 _BINS = np.array([0.1, 0.1, 0.2])
 """Width of the bins over executed forward, lateral [m/s] and turning velocity [rad/s]."""
+SECOND_SKILL = 2
+"""Skill numbers from here on belong to trackers (``experts.catalog``)."""
+_BEGUN = 40
+"""Frames after which a second skill counts as begun (0.8 s)."""
+_SEEN = 15
+"""Frames of it that a window must hold to show that it begins (0.3 s); windows that hold fewer are left out."""
+_RECOVERED = 50
+"""Frames after which leaving it is over (1 s)."""
 _EVENNESS = 0.7
 """1 makes all executed velocities equally likely, 0 leaves them as recorded."""
 
@@ -53,6 +61,8 @@ class Batch(NamedTuple):
     """Shape (B, H, S)."""
     actions: Array
     """Shape (B, Ha, A)."""
+    entering: NDArray[np.bool_]
+    """Windows in which the second skill begins: they need a keyframe (:class:`WindowConfig`), shape (B,)."""
 
 
 class WindowSource:
@@ -79,6 +89,12 @@ class WindowSource:
         self.clean: Array = frames["target_clean"]
         self.executed: Array = frames["target_executed"]
         self.command: Array = frames["command"]
+        self.second: NDArray[np.bool_] = frames["skill"][:, 0] >= SECOND_SKILL
+        """Frames in which a tracker drives."""
+        self.since: NDArray[np.int64] = _since_change(self.second, dataset.starts)
+        """Frames since the driving skill changed, or since the episode began."""
+        self.first_frame: NDArray[np.int64] = np.repeat(dataset.starts, dataset.lengths)
+        """First frame of each frame's episode."""
         stride = model.setpoints_per_step
         self._state_offsets = stride * np.arange(-model.history_len, model.horizon + 1)
         self._history_offsets = np.arange(-stride * model.history_len, 0)
@@ -138,6 +154,15 @@ class WindowSource:
         return Normalizer.fit(states, kind), Normalizer(*tiled)
 
 
+def _since_change(flag: NDArray[np.bool_], starts: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Frames since ``flag`` changed or an episode started, shape (T,)."""
+    index = np.arange(len(flag))
+    fresh = np.zeros(len(flag), dtype=bool)
+    fresh[starts] = True
+    fresh[1:] |= flag[1:] != flag[:-1]
+    return index - np.maximum.accumulate(np.where(fresh, index, 0))
+
+
 def _in_pieces(
     representation: BodyPosRepresentation | JointRotRepresentation, sequence: StateSequence, size: int = 100_000
 ) -> Array:
@@ -162,6 +187,11 @@ class WindowSampler:
         after = source.command[np.minimum(centres + reach, last)]
         was, will = (np.abs(c).max(axis=1) > _MOVING for c in (before, after))
         changed = np.abs(after - before).max(axis=1) > 0.1
+        kind = self._skill_groups(centres)
+        seconds = {"second_skill": config.second_skill, "entering": config.entering, "leaving": config.leaving}
+        skills = {name: share for name, share in seconds.items() if (kind == name).any() and share > 0.0}
+        first = 1.0 - sum(skills.values())
+        alone = kind == "first"
         groups = {
             "start": (~was & will, config.start),
             "stop": (was & ~will, config.stop),
@@ -169,18 +199,34 @@ class WindowSampler:
             "standing": (~was & ~will, config.standing),
         }
         self.groups: dict[str, tuple[NDArray[np.integer], Array, float]] = {}
-        rest = 1.0
+        rest = first
         for name, (chosen, share) in groups.items():
-            members = centres[chosen]
+            members = centres[chosen & alone]
             if len(members):
-                self.groups[name] = (members, np.arange(1, len(members) + 1) / len(members), share)
-                rest -= share
-        members = centres[was & will & ~changed]
+                self.groups[name] = (members, np.arange(1, len(members) + 1) / len(members), first * share)
+                rest -= first * share
+        members = centres[was & will & ~changed & alone]
         if len(members):
             weights = self._velocity_weights(members)
             self.groups["moving"] = (members, np.cumsum(weights) / weights.sum(), rest)
+        for name, share in skills.items():
+            members = centres[kind == name]
+            self.groups[name] = (members, np.arange(1, len(members) + 1) / len(members), share)
         shares = np.array([share for *_, share in self.groups.values()])
         self._shares = shares / shares.sum()
+
+    def _skill_groups(self, centres: NDArray[np.integer]) -> NDArray[np.str_]:
+        """``first``, ``second_skill``, ``entering``, ``leaving`` or ``unclear`` for each window, shape (n,)."""
+        source = self.source
+        end = centres + source.model.horizon * source.model.setpoints_per_step
+        now, then = source.second[centres], source.second[end]
+        since = source.since[centres]
+        kind = np.where(now, "second_skill", "first").astype("<U12")
+        left = ~now & (since < _RECOVERED) & (centres - since > source.first_frame[centres])
+        kind[(now & ~then) | left] = "leaving"
+        kind[(~now & then) | (now & then & (since < _BEGUN))] = "entering"
+        kind[~now & then & (source.since[end] < _SEEN)] = "unclear"
+        return kind
 
     def _velocity_weights(self, centres: NDArray[np.integer]) -> Array:
         """Weights that even out the velocities executed over the horizon."""
@@ -208,20 +254,33 @@ class WindowSampler:
 
     def batch(self, size: int, rng: np.random.Generator, state_norm: Normalizer, action_norm: Normalizer) -> Batch:
         """Draw, cut, mirror and normalise."""
-        mirrored = rng.random(size) < (0.5 if self.config.mirror else 0.0)
-        windows = self.source.windows(self.draw(size, rng), mirrored)
-        return normalized(windows, self.source.model, state_norm, action_norm)
+        index = self.draw(size, rng)
+        kind = self._skill_groups(index)
+        # A mirrored walk is a walk; a mirrored dance is another dance, which nobody asked for.
+        mirrored = (rng.random(size) < (0.5 if self.config.mirror else 0.0)) & (kind == "first")
+        windows = self.source.windows(index, mirrored)
+        return normalized(windows, self.source.model, state_norm, action_norm, kind == "entering")
 
 
-def normalized(windows: Windows, model: ModelConfig, state_norm: Normalizer, action_norm: Normalizer) -> Batch:
+def normalized(
+    windows: Windows,
+    model: ModelConfig,
+    state_norm: Normalizer,
+    action_norm: Normalizer,
+    entering: NDArray[np.bool_] | None = None,
+) -> Batch:
     """Windows as the network takes them."""
     states = state_norm.normalize(windows.states)
     executed = action_norm.normalize(windows.executed)
     n = model.history_len
-    parts = (
-        np.concatenate([states[:, :n], executed], axis=-1),
-        states[:, n],
-        states[:, n + 1 :],
-        action_norm.normalize(windows.actions),
+    return Batch(
+        _single(np.concatenate([states[:, :n], executed], axis=-1)),
+        _single(states[:, n]),
+        _single(states[:, n + 1 :]),
+        _single(action_norm.normalize(windows.actions)),
+        np.zeros(len(windows.states), dtype=bool) if entering is None else entering,
     )
-    return Batch(*(np.ascontiguousarray(p, dtype=np.float32) for p in parts))
+
+
+def _single(values: Array) -> Array:
+    return np.ascontiguousarray(values, dtype=np.float32)

@@ -34,6 +34,26 @@ def commit_prefix(action_levels: Tensor, config: LevelConfig, generator: torch.G
     return torch.where(chosen & (torch.arange(length) < count), 0, action_levels)
 
 
+def hold_keyframes(
+    state_levels: Tensor, entering: Tensor, config: LevelConfig, generator: torch.Generator | None = None
+) -> Tensor:
+    """Set one to three future states of some windows to level 0: keyframes, which are facts (Diffuse-CLoC eq. 6).
+
+    Args:
+        state_levels: Shape (B, H).
+        entering: Windows that must hold a keyframe, at the last state at least, shape (B,).
+        config: Share of the others that hold some.
+        generator: Of random numbers.
+    """
+    batch, length = state_levels.shape
+    count = torch.randint(1, 4, (batch, 1), generator=generator)
+    order = torch.rand(batch, length, generator=generator).argsort(dim=1).argsort(dim=1)  # a random permutation each
+    chosen = (torch.rand(batch, 1, generator=generator) < config.keyframes) | entering[:, None]
+    held = chosen & (order < count)
+    held[:, -1] |= entering
+    return torch.where(held, 0, state_levels)
+
+
 def co_diffusion_loss(
     clean_states: Tensor, clean_actions: Tensor, states: Tensor, actions: Tensor, action_weight: float
 ) -> tuple[Tensor, Tensor, Tensor]:

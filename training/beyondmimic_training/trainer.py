@@ -24,7 +24,7 @@ from .config import TrainConfig
 from .curves import Curves
 from .dataset import Batch, WindowSampler, WindowSource
 from .ema import Ema
-from .loss import co_diffusion_loss, commit_prefix, draw_levels
+from .loss import co_diffusion_loss, commit_prefix, draw_levels, hold_keyframes
 from .optimizers import learning_rate_factor, make_optimizers, progress
 from .prefetch import Prefetcher
 from .world import choose_precision, from_leader, join_world, ranks_where
@@ -103,9 +103,10 @@ class Trainer:
 
     def loss(self, forward: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Loss of one batch at freshly drawn noise levels."""
-        history, current, states, actions = self._tensors(batch)
+        history, current, states, actions, entering = self._tensors(batch)
         m, levels = self.config.model, self.config.levels
-        state_levels = draw_levels(len(states), m.horizon, m.num_levels, levels).to(states.device)
+        state_levels = draw_levels(len(states), m.horizon, m.num_levels, levels)
+        state_levels = hold_keyframes(state_levels, entering.cpu(), levels).to(states.device)
         action_levels = draw_levels(len(states), m.action_horizon, m.num_levels, levels)
         action_levels = commit_prefix(action_levels, levels).to(states.device)
         noise = self.config.windows.history_noise
@@ -278,7 +279,7 @@ class Trainer:
         self.action_norm = Normalizer.from_dict(data["action_norm"])
 
     def _start_from(self, path: Path) -> None:
-        """Take averaged weights and normalisers of another run, but not its optimiser."""
+        """Take averaged weights, and unless told otherwise normalisers, of another run, but not its optimiser."""
         data = load_checkpoint(path)
         averaged = {k.removeprefix("weights."): v for k, v in data["ema"].items() if k != "step"}
         try:
@@ -289,8 +290,9 @@ class Trainer:
                 f"{vars(self.network_config)}; choose a checkpoint of the same sizes"
             ) from error
         self.ema = Ema(self.network, self.config.ema_power, self.config.ema_max)
-        self.state_norm = Normalizer.from_dict(data["state_norm"])
-        self.action_norm = Normalizer.from_dict(data["action_norm"])
+        if self.config.init_normalizers:
+            self.state_norm = Normalizer.from_dict(data["state_norm"])
+            self.action_norm = Normalizer.from_dict(data["action_norm"])
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

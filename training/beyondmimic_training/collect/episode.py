@@ -8,9 +8,10 @@ import numpy as np
 from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.types import Array
 from beyondmimic_diffusion.sim.mujoco_g1 import Physics
+from numpy.typing import NDArray
 
 from ..experts import CONTROL_DT
-from .randomization import CollectConfig, CommandConfig, NoiseConfig, PushConfig, Range
+from .randomization import CollectConfig, CommandConfig, NoiseConfig, PushConfig, Range, SkillConfig
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class EpisodePlan:
     seed: tuple[int, ...]
     commands: Array
     """(vx, vy, yaw rate) per control step, shape (T, 3)."""
+    driver: NDArray[np.int64]
+    """Which expert drives, per control step: 0 the first one, 1 the second; shape (T,)."""
     action_noise: Array
     """In action units, shape (T, J)."""
     action_noise_std: float
@@ -55,9 +58,12 @@ def draw_episode(config: CollectConfig, seed: tuple[int, ...]) -> EpisodePlan:
     steps = round(config.episode / CONTROL_DT)
     noise, std, noise_kind = _draw_action_noise(config.noise, steps, rng)
     pushes, push_kind = _draw_pushes(config.push, steps, rng)
+    commands = draw_commands(config.command, steps, rng)
+    driver = draw_driver(config.skill, commands, np.random.default_rng((*seed, 2)))
     return EpisodePlan(
         seed=seed,
-        commands=draw_commands(config.command, steps, rng),
+        commands=commands,
+        driver=driver,
         action_noise=noise,
         action_noise_std=std,
         action_noise_kind=noise_kind,
@@ -86,6 +92,29 @@ def draw_commands(config: CommandConfig, steps: int, rng: np.random.Generator) -
         commands[at:until] = _draw_command(config, rng)
         at = until
     return commands
+
+
+def draw_driver(config: SkillConfig, commands: Array, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Which expert drives when, shape (T,); while the second one does, and shortly before, ``commands`` become zero.
+
+    Its segments begin where a segment of commands does, so that walking of all kinds comes before.
+    """
+    driver = np.zeros(len(commands), dtype=np.int64)
+    if not config.expert:
+        return driver
+    at = 0
+    changes = np.flatnonzero(np.any(np.diff(commands, axis=0) != 0.0, axis=1)) + 1
+    for change in (0, *changes.tolist()):
+        if change < at or rng.random() >= config.share:
+            continue
+        begin = change + round(_uniform(rng, config.stand_before) / CONTROL_DT)
+        end = begin + round(_uniform(rng, config.duration) / CONTROL_DT)
+        if end > len(commands):
+            continue
+        commands[change:end] = 0.0
+        driver[begin:end] = 1
+        at = end + round(1.0 / CONTROL_DT)
+    return driver
 
 
 def _draw_command(config: CommandConfig, rng: np.random.Generator) -> Array:

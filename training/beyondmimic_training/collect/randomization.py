@@ -63,6 +63,20 @@ class NoiseConfig:
 
 
 @dataclass(frozen=True)
+class SkillConfig:
+    """A second expert that takes over now and then, from standing still, and gives way to the first one again."""
+
+    expert: str = ""
+    """Its name; empty for none."""
+    share: float = 0.5
+    """Share of the segments, where the rest of the episode is long enough, that it drives."""
+    duration: Range = (4.0, 20.0)
+    """Length of such a segment [s]; its motion starts from the beginning each time."""
+    stand_before: Range = (0.2, 1.5)
+    """How long the first expert stands before [s]."""
+
+
+@dataclass(frozen=True)
 class PushConfig:
     """Kicks that change the horizontal velocity of the whole robot at once."""
 
@@ -118,6 +132,7 @@ class CollectConfig:
     """The expert's memory of its last action is what was executed: then the label follows from what is recorded."""
     command: CommandConfig = field(default_factory=CommandConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
+    skill: SkillConfig = field(default_factory=SkillConfig)
     push: PushConfig = field(default_factory=PushConfig)
     physics: PhysicsConfig = field(default_factory=PhysicsConfig)
 

@@ -13,7 +13,7 @@ from beyondmimic_diffusion.core.rotations import quat_from_yaw, quat_rotate
 from beyondmimic_diffusion.core.types import Array, JointCommand
 from beyondmimic_diffusion.sim.mujoco_g1 import MujocoG1
 
-from ..experts import CONTROL_DT, RobotBatch, make_expert
+from ..experts import CONTROL_DT, RobotBatch, SwitchingExpert, make_expert
 from .episode import EpisodePlan
 from .randomization import CollectConfig
 
@@ -36,7 +36,8 @@ class Rollout:
 
     def __init__(self, config: CollectConfig):
         self.config = config
-        self._expert = make_expert(config.expert)
+        names = [name for name in (config.expert, config.skill.expert) if name]
+        self._expert = SwitchingExpert([make_expert(name) for name in names])
         self._sims = [MujocoG1(timestep=config.physics_dt, sensors=False) for _ in range(config.robots)]
         self._ticks = round(CONTROL_DT / config.physics_dt)
         self._kinematics = Kinematics()
@@ -50,7 +51,8 @@ class Rollout:
         qpos, qvel = np.zeros((steps, batch, 36)), np.zeros((steps, batch, 35))
         clean, executed = np.zeros((steps, batch, g1.NUM_JOINTS)), np.zeros((steps, batch, g1.NUM_JOINTS))
         commands = np.stack([p.commands for p in plans], axis=1)  # (T, B, 3)
-        noise = np.stack([p.action_noise for p in plans], axis=1) * self._expert.action_scale
+        noise = np.stack([p.action_noise for p in plans], axis=1) * self._expert.noise_scale
+        driver = np.stack([p.driver for p in plans], axis=1)  # (T, B)
         offsets = np.stack([p.physics.joint_offset for p in plans])
         delays = [round(p.delay / self.config.physics_dt) for p in plans]
         rngs = [np.random.default_rng((*p.seed, 1)) for p in plans]
@@ -65,7 +67,7 @@ class Rollout:
             if max(lived) < steps:
                 break
             robot = _with_noise(self._observe(qpos[t], qvel[t], offsets), plans, rngs)
-            clean[t] = self._expert.act(robot, commands[t])
+            clean[t] = self._expert.act(robot, commands[t], driver[t])
             executed[t] = clean[t] + noise[t]
             if self.config.expert_sees_executed:
                 self._expert.observe_executed(executed[t])
@@ -116,7 +118,7 @@ class Rollout:
             "target_clean": clean[:length],
             "target_executed": executed[:length],
             "command": plan.commands[:length],
-            "skill": np.full((length, 1), self._expert.skill_id, dtype=np.int8),
+            "skill": self._expert.skill_ids[plan.driver[:length], None],
             "episode_end": ends,
         }
         return Episode(frames, _info(plan, self._expert.name, fell, lived))

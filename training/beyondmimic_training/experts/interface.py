@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.types import Array, RobotState
+from numpy.typing import NDArray
 
 CONTROL_DT = 0.02
 """Spacing of an expert's joint targets [s]."""
@@ -65,6 +66,15 @@ class Expert(ABC):
     @abstractmethod
     def reset(self, robot: RobotBatch) -> None:
         """Forget everything and get ready for these B robots."""
+
+    @abstractmethod
+    def restart(self, robot: RobotBatch, rows: NDArray[np.bool_]) -> None:
+        """Begin anew on some of the robots, from where they are now.
+
+        Args:
+            robot: All B robots.
+            rows: True for those that begin anew, shape (B,).
+        """
 
     @abstractmethod
     def act(self, robot: RobotBatch, command: Array) -> Array:

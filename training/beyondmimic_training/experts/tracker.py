@@ -13,6 +13,7 @@ from beyondmimic_diffusion.core.rotations import (
     yaw_of,
 )
 from beyondmimic_diffusion.core.types import Array
+from numpy.typing import NDArray
 
 from .interface import Expert, RobotBatch
 from .onnx_policy import OnnxPolicy, model_path
@@ -49,29 +50,40 @@ class TrackerExpert(Expert):
         """See :meth:`Expert.reset`; robots should be near the motion's first pose."""
         batch = len(robot.joint_pos)
         self.last_action = np.zeros((batch, g1.NUM_JOINTS), dtype=np.float32)
-        self._frame = 0
-        turn = yaw_of(_torso_quat(robot)) - yaw_of(self.motion_torso_quat[0])
-        self._turn = quat_from_yaw(turn)  # (B, 4)
+        self._frame = np.zeros(batch, dtype=np.int64)
+        self._turn = self._heading(robot)
+
+    def restart(self, robot: RobotBatch, rows: NDArray[np.bool_]) -> None:
+        """See :meth:`Expert.restart`."""
+        self.last_action = np.where(rows[:, None], np.float32(0.0), self.last_action)
+        self._frame[rows] = 0
+        self._turn = np.where(rows[:, None], self._heading(robot), self._turn)
+
+    def _heading(self, robot: RobotBatch) -> Array:
+        """Rotation about z that turns the motion to where each robot's torso faces, shape (B, 4)."""
+        return quat_from_yaw(yaw_of(_torso_quat(robot)) - yaw_of(self.motion_torso_quat[0]))
 
     def act(self, robot: RobotBatch, command: Array) -> Array:
         """See :meth:`Expert.act`; the command is ignored."""
-        (action,) = self._policy(["actions"], obs=self._observation(robot), time_step=np.zeros((1, 1)))
-        self._frame = min(self._frame + 1, self.num_frames - 1)
+        seen, time = self._observation(robot), np.zeros((1, 1))  # the shipped networks take one robot at a time
+        rows = [self._policy(["actions"], obs=row[None], time_step=time)[0] for row in seen]
+        action = np.concatenate(rows)
+        self._frame = np.minimum(self._frame + 1, self.num_frames - 1)
         self.last_action = action
         return self.default_joint_pos + self.action_scale * action
 
     def _observation(self, robot: RobotBatch) -> Array:
         """Terms in alphabetical order of their names upstream, shape (B, 154)."""
         batch = len(robot.joint_pos)
-        motion = np.concatenate([self.motion_joint_pos[self._frame], self.motion_joint_vel[self._frame]])
-        wanted = quat_multiply(self._turn, np.broadcast_to(self.motion_torso_quat[self._frame], (batch, 4)))
+        motion = np.concatenate([self.motion_joint_pos[self._frame], self.motion_joint_vel[self._frame]], axis=1)
+        wanted = quat_multiply(self._turn, self.motion_torso_quat[self._frame])
         error = quat_to_matrix(quat_multiply(quat_conjugate(_torso_quat(robot)), wanted))
         terms = (
             self.last_action,
             robot.ang_vel_b,
             robot.joint_pos - self.default_joint_pos,
             robot.joint_vel,
-            np.broadcast_to(motion, (batch, motion.size)),
+            motion,
             error[..., :2].reshape(batch, 6),
         )
         return np.concatenate(terms, axis=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.types import Array
+from numpy.typing import NDArray
 
 from .interface import CONTROL_DT, Expert, RobotBatch
 from .onnx_policy import OnnxPolicy, model_path
@@ -33,6 +34,12 @@ class WalkerExpert(Expert):
         self.last_action = np.zeros((batch, g1.NUM_JOINTS), dtype=np.float32)
         self._phase = np.full((batch, 2), np.pi)
         self._standing = np.ones(batch, dtype=bool)
+
+    def restart(self, robot: RobotBatch, rows: NDArray[np.bool_]) -> None:
+        """See :meth:`Expert.restart`."""
+        self.last_action = np.where(rows[:, None], np.float32(0.0), self.last_action)
+        self._phase[rows] = np.pi
+        self._standing[rows] = True
 
     def act(self, robot: RobotBatch, command: Array) -> Array:
         """See :meth:`Expert.act`."""
