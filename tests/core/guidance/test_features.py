@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from beyondmimic_diffusion.core.errors import GoalError
 from beyondmimic_diffusion.core.guidance.features import (
+    Heading,
     PlanFeatures,
     PlanGradient,
     features_from,
     integrate_positions,
     pull_back,
     pull_back_integration,
-    yaw_of_rotvec,
-    yaw_slope,
 )
 from beyondmimic_diffusion.core.rotations import quat_from_rotvec, yaw_of
 from beyondmimic_diffusion.core.state import CharacterFrame, JointRotRepresentation
@@ -47,14 +46,14 @@ def test_key_points_equal_the_representations_own_decoding(random_states, repres
 @pytest.mark.parametrize("size", [1e-5, 0.01, 0.5, 2.5])
 def test_heading_of_a_rotation_vector_equals_that_of_its_quaternion(rng, size):
     rotvec = size * rng.normal(size=(50, 3)) / np.sqrt(3.0)
-    np.testing.assert_allclose(yaw_of_rotvec(rotvec), yaw_of(quat_from_rotvec(rotvec)), atol=1e-9)
+    np.testing.assert_allclose(Heading(rotvec).yaw, yaw_of(quat_from_rotvec(rotvec)), atol=1e-9)
 
 
 @pytest.mark.parametrize("size", [0.0, 1e-3, 0.3, 1.0])
 def test_slope_of_the_heading_matches_finite_differences(rng, size):
     rotvec = size * rng.uniform(-1.0, 1.0, (20, 3))
-    expected = gradient(lambda r: float(np.sum(yaw_of_rotvec(r))), rotvec)
-    np.testing.assert_allclose(yaw_slope(rotvec), expected, atol=1e-8)
+    expected = gradient(lambda r: float(np.sum(Heading(r).yaw)), rotvec)
+    np.testing.assert_allclose(Heading(rotvec).slope(), expected, atol=1e-8)
 
 
 def test_pull_back_is_the_derivative_through_the_features(rng, random_states, representation):

@@ -137,9 +137,11 @@ def rotate_yaw(vec: ArrayLike, yaw: ArrayLike) -> Array:
     vec, yaw = np.asarray(vec), np.asarray(yaw)
     cos, sin = np.cos(yaw), np.sin(yaw)
     x = cos * vec[..., 0] - sin * vec[..., 1]
-    y = sin * vec[..., 0] + cos * vec[..., 1]
-    rest = np.broadcast_to(vec[..., 2:], (*x.shape, vec.shape[-1] - 2))
-    return np.concatenate([x[..., None], y[..., None], rest], axis=-1)
+    out = np.empty((*x.shape, vec.shape[-1]), x.dtype)
+    out[..., 0] = x
+    out[..., 1] = sin * vec[..., 0] + cos * vec[..., 1]
+    out[..., 2:] = vec[..., 2:]
+    return out
 
 
 def slerp(start: ArrayLike, end: ArrayLike, fraction: ArrayLike) -> Array:

@@ -82,11 +82,7 @@ class LevelPath:
 
     def row(self, number: int, batch: int) -> Levels:
         """Levels before pass ``number`` (0-based; ``passes`` = at the end), shapes (B, H) and (B, Ha)."""
-        states, actions = self.states[number], self.actions[number]
-        return Levels(
-            np.broadcast_to(states, (batch, states.shape[-1])),
-            np.broadcast_to(actions, (batch, actions.shape[-1])),
-        )
+        return Levels(_rows(self.states[number], batch), _rows(self.actions[number], batch))
 
     def facts(self, batch: int) -> Facts:
         """True where a token is a fact, shapes (B, H) and (B, Ha)."""
@@ -95,6 +91,13 @@ class LevelPath:
             (first.states <= 0) & (first.states == last.states),
             (first.actions <= 0) & (first.actions == last.actions),
         )
+
+
+def _rows(levels: IntArray, batch: int) -> IntArray:
+    """Levels (T,) or (B, T) as (B, T)."""
+    if levels.ndim == 1 and batch == 1:
+        return levels[None]
+    return np.broadcast_to(levels, (batch, levels.shape[-1]))
 
 
 def _spread(start: IntArray, end: IntArray, passes: int) -> IntArray:

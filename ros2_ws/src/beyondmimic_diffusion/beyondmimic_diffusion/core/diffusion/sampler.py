@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ConfigError
 from ..protocols import Denoiser, Guidance
@@ -33,6 +35,22 @@ class CleanRange(NamedTuple):
     state_high: Array
     action_low: Array
     action_high: Array
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """Masks of the facts with an axis for features; None where a stream has none (the usual case costs nothing)."""
+
+    states: NDArray[np.bool_] | None
+    """Shape (B, H, 1)."""
+    actions: NDArray[np.bool_] | None
+    """Shape (B, Ha, 1)."""
+
+    @classmethod
+    def of(cls, facts: Facts) -> _Facts:
+        """From masks (B, H) and (B, Ha)."""
+        states, actions = (mask[..., None] if mask.any() else None for mask in facts)
+        return cls(states, actions)
 
 
 @dataclass(frozen=True)
@@ -115,31 +133,26 @@ class Sampler:
         if committed is not None and committed.shape[1]:
             initial, path = _commit(initial, path, committed)
         batch = initial.states.shape[0]
-        facts = path.facts(batch)
+        facts = _Facts.of(path.facts(batch))
+        rows = [path.row(number, batch) for number in range(path.passes + 1)]
         sample = clean = initial
-        for number in range(path.passes):
-            now, then = path.row(number, batch), path.row(number + 1, batch)
+        for now, then in pairwise(rows):
             clean = self._predict(sample, conditioning, now, facts)
             if guidance is not None:
                 clean = _correct(clean, guidance, now, facts)
             noise = draw_noise(generators, *_sizes(sample)) if method == "ddpm" and generators is not None else None
             sample = self._step(sample, clean, now, then, noise, ETA[method])
-        return SampleResult(clean, sample, path.row(path.passes, batch))
+        return SampleResult(clean, sample, rows[-1])
 
-    def _predict(self, sample: Sample, conditioning: Conditioning, now: Levels, facts: Facts) -> Sample:
+    def _predict(self, sample: Sample, conditioning: Conditioning, now: Levels, facts: _Facts) -> Sample:
         """Clean prediction, clamped; facts are what they are."""
-        shown = Levels(  # the network has no level below 0
-            np.maximum(now.states, 0).astype(np.int64),
-            np.maximum(now.actions, 0).astype(np.int64),
-        )
+        shown = Levels(np.maximum(now.states, 0), np.maximum(now.actions, 0))  # the network has no level below 0
         states, actions = self.denoiser(sample, conditioning, shown)
         if self.clean_range is not None:
-            states = np.clip(states, self.clean_range.state_low, self.clean_range.state_high)
-            actions = np.clip(actions, self.clean_range.action_low, self.clean_range.action_high)
-        return Sample(
-            np.where(facts.states[..., None], sample.states, states).astype(np.float32, copy=False),
-            np.where(facts.actions[..., None], sample.actions, actions).astype(np.float32, copy=False),
-        )
+            limits = self.clean_range
+            states = np.minimum(np.maximum(states, limits.state_low), limits.state_high)
+            actions = np.minimum(np.maximum(actions, limits.action_low), limits.action_high)
+        return Sample(_kept(facts.states, sample.states, states), _kept(facts.actions, sample.actions, actions))
 
     def _step(
         self, sample: Sample, clean: Sample, now: Levels, then: Levels, noise: Sample | None, eta: float
@@ -170,11 +183,23 @@ def _commit(initial: Sample, path: LevelPath, committed: Array) -> tuple[Sample,
     return Sample(initial.states, actions), path.hold(actions=np.arange(actions.shape[1]) < count)
 
 
-def _correct(clean: Sample, guidance: Guidance, now: Levels, facts: Facts) -> Sample:
+def _correct(clean: Sample, guidance: Guidance, now: Levels, facts: _Facts) -> Sample:
     """Add the guidance's correction to the states that are not facts."""
-    level = int(np.max(now.states, where=~facts.states, initial=0))
-    correction = np.where(facts.states[..., None], 0.0, guidance.correction(clean.states, level))
-    return Sample((clean.states + correction).astype(np.float32), clean.actions)
+    if facts.states is None:
+        level = int(now.states.max(initial=0))
+        return Sample(_single(clean.states + guidance.correction(clean.states, level)), clean.actions)
+    level = int(np.max(now.states, where=~facts.states[..., 0], initial=0))
+    correction = np.where(facts.states, 0.0, guidance.correction(clean.states, level))
+    return Sample(_single(clean.states + correction), clean.actions)
+
+
+def _kept(facts: NDArray[np.bool_] | None, given: Array, predicted: Array) -> Array:
+    """The prediction, but what was given where that is a fact."""
+    return _single(predicted if facts is None else np.where(facts, given, predicted))
+
+
+def _single(values: Array) -> Array:
+    return values.astype(np.float32, copy=False)
 
 
 def _sizes(sample: Sample) -> tuple[int, int, int, int]:

@@ -46,6 +46,8 @@ class PlanFeatures:
     """Key points [m], shape (B, H, M, 3); None if the state has none."""
     key_vel_c: Array | None = None
     """Their velocities [m/s], shape (B, H, M, 3); None if the state has none."""
+    heading: Heading | None = None
+    """What ``yaw_c`` was read with, so that its slope need not start anew; None: it does."""
 
     @property
     def batch(self) -> int:
@@ -70,7 +72,7 @@ class PlanFeatures:
         cut = {
             f.name: value[:, first:stop]
             for f in fields(self)
-            if f.name != "times" and (value := getattr(self, f.name)) is not None
+            if f.name not in ("times", "heading") and (value := getattr(self, f.name)) is not None
         }
         return PlanFeatures(times=self.times[first:stop], **cut)
 
@@ -104,10 +106,11 @@ def features_from(
         with_key_points: False leaves the key points out (cheaper when no cost looks at them).
     """
     root = {name: states[..., layout[name]] for name in ROOT_PARTS}
-    yaw = yaw_of_rotvec(root["root_rot_c"])
+    heading = Heading(root["root_rot_c"])
+    yaw = heading.yaw
     times = step_dt * np.arange(1, states.shape[1] + 1)
     if not with_key_points or "key_pos_l" not in layout:
-        return PlanFeatures(times=times, yaw_c=yaw, **root)
+        return PlanFeatures(times=times, yaw_c=yaw, heading=heading, **root)
     shape = (*states.shape[:-1], -1, 3)
     key_pos_l = states[..., layout["key_pos_l"]].reshape(shape)  # (B, H, M, 3)
     key_vel_l = states[..., layout["key_vel_l"]].reshape(shape)
@@ -115,6 +118,7 @@ def features_from(
     return PlanFeatures(
         times=times,
         yaw_c=yaw,
+        heading=heading,
         key_pos_l=key_pos_l,
         key_pos_c=root["root_pos_c"][..., None, :] + _turn(key_pos_l, cos, sin),
         key_vel_c=root["root_lin_vel_c"][..., None, :] + _turn(key_vel_l, cos, sin),
@@ -156,7 +160,8 @@ def pull_back(plan: PlanFeatures, gradient: PlanGradient, layout: Mapping[str, s
             swing = (arm[..., 0] * value[..., 1] - arm[..., 1] * value[..., 0]).sum(axis=-1)  # (z x arm) . value
             yaw = swing if yaw is None else yaw + swing
     if yaw is not None:
-        out[..., layout["root_rot_c"]] += yaw[..., None] * yaw_slope(plan.root_rot_c)
+        heading = plan.heading or Heading(plan.root_rot_c)
+        out[..., layout["root_rot_c"]] += yaw[..., None] * heading.slope()
     return out
 
 
@@ -195,51 +200,57 @@ def pull_back_integration(gradient: PlanGradient, step_dt: float) -> PlanGradien
     return replace(gradient, root_pos_c=position, root_lin_vel_c=velocity)
 
 
-def yaw_of_rotvec(rotvec: Array) -> Array:
-    """Heading of the x axis after a rotation [rad], shape (...), from rotation vectors, shape (..., 3)."""
-    a, b, _ = _rodrigues(rotvec)
-    ex, ey, _ = _rotated_x_axis(rotvec, a, b)
-    return np.arctan2(ey, ex)
+class Heading:
+    """Heading of the x axis after a rotation, and its slope, from rotation vectors (..., 3)."""
+
+    def __init__(self, rotvec: Array):
+        x, y, z = rotvec[..., 0], rotvec[..., 1], rotvec[..., 2]
+        self._rotvec = x, y, z
+        a, b, self._c = _rodrigues(x * x + y * y + z * z)
+        self._b = b
+        self._axis = 1.0 - b * (y * y + z * z), a * z + b * x * y, b * x * z - a * y  # the rotated x axis
+
+    @property
+    def yaw(self) -> Array:
+        """[rad], shape (...)."""
+        return np.arctan2(self._axis[1], self._axis[0])
+
+    def slope(self) -> Array:
+        r"""Derivative of the heading by the rotation vector, shape (..., 3).
+
+        A small rotation :math:`\phi` in fixed axes turns the heading by :math:`g \cdot \phi` with
+        :math:`g = (-e_x l, -e_y l, 1),\; l = e_z / (e_x^2 + e_y^2)` and :math:`e` the rotated x axis; and
+        :math:`\phi = J_l(r)\,dr` with the left Jacobian of SO(3), so that the derivative is
+        :math:`J_l^T g = g - b\, r \times g + c\, r \times (r \times g)`.
+        """
+        ex, ey, ez = self._axis
+        lever = ez / np.maximum(ex * ex + ey * ey, 1e-12)
+        gx, gy = -lever * ex, -lever * ey
+        (x, y, z), b, c = self._rotvec, self._b, self._c
+        ox, oy, oz = y - z * gy, z * gx - x, x * gy - y * gx  # r x g
+        out = np.empty((*ex.shape, 3))
+        out[..., 0] = gx - b * ox + c * (y * oz - z * oy)
+        out[..., 1] = gy - b * oy + c * (z * ox - x * oz)
+        out[..., 2] = 1.0 - b * oz + c * (x * oy - y * ox)
+        return out
 
 
-def yaw_slope(rotvec: Array) -> Array:
-    r"""Derivative of :func:`yaw_of_rotvec` by the rotation vector, shape (..., 3).
-
-    A small rotation :math:`\phi` in fixed axes turns the heading by :math:`g \cdot \phi` with
-    :math:`g = (-e_x l, -e_y l, 1),\; l = e_z / (e_x^2 + e_y^2)` and :math:`e` the rotated x axis; and
-    :math:`\phi = J_l(r)\,dr` with the left Jacobian of SO(3), so that the derivative is
-    :math:`J_l^T g = g - b\, r \times g + c\, r \times (r \times g)`.
-    """
-    a, b, c = _rodrigues(rotvec)
-    ex, ey, ez = _rotated_x_axis(rotvec, a, b)
-    lever = ez / np.maximum(ex * ex + ey * ey, 1e-12)
-    gx, gy = -lever * ex, -lever * ey
-    x, y, z = rotvec[..., 0], rotvec[..., 1], rotvec[..., 2]
-    ox, oy, oz = y - z * gy, z * gx - x, x * gy - y * gx  # r x g
-    out = np.empty(rotvec.shape)
-    out[..., 0] = gx - b * ox + c * (y * oz - z * oy)
-    out[..., 1] = gy - b * oy + c * (z * ox - x * oz)
-    out[..., 2] = 1.0 - b * oz + c * (x * oy - y * ox)
-    return out
-
-
-def _rotated_x_axis(rotvec: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:
-    x, y, z = rotvec[..., 0], rotvec[..., 1], rotvec[..., 2]
-    return 1.0 - b * (y * y + z * z), a * z + b * x * y, b * x * z - a * y
-
-
-def _rodrigues(rotvec: Array) -> tuple[Array, Array, Array]:
-    """sin(t)/t, (1 - cos t)/t^2, (t - sin t)/t^3 of the angle t, each (...); by series below 0.01 rad."""
-    square = np.einsum("...i,...i->...", rotvec, rotvec)
+def _rodrigues(square: Array) -> tuple[Array, Array, Array]:
+    """sin(t)/t, (1 - cos t)/t^2, (t - sin t)/t^3 from squared angles t^2, each (...); by series below 0.01 rad."""
     small = square < 1e-4
-    safe = np.where(small, 1.0, square)
+    some = bool(small.any())
+    safe = np.where(small, 1.0, square) if some else square
     angle = np.sqrt(safe)
     sine = np.sin(angle) / angle
-    return (
-        np.where(small, 1.0 - square * (1.0 / 6.0 - square / 120.0), sine),
-        np.where(small, 0.5 - square * (1.0 / 24.0 - square / 720.0), (1.0 - np.cos(angle)) / safe),
-        np.where(small, 1.0 / 6.0 - square * (1.0 / 120.0 - square / 5040.0), (1.0 - sine) / safe),
+    values = (sine, (1.0 - np.cos(angle)) / safe, (1.0 - sine) / safe)
+    if not some:
+        return values
+    series = (
+        1.0 - square * (1.0 / 6.0 - square / 120.0),
+        0.5 - square * (1.0 / 24.0 - square / 720.0),
+        1.0 / 6.0 - square * (1.0 / 120.0 - square / 5040.0),
     )
+    return tuple(np.where(small, near, far) for near, far in zip(series, values, strict=True))  # type: ignore[return-value]
 
 
 def _turn(vectors: Array, cos: Array, sin: Array) -> Array:

@@ -67,6 +67,6 @@ class HeadingCost(GuidanceCost):
     def value_and_gradient(self, plan: PlanFeatures) -> tuple[Array, PlanGradient]:
         """Cost [rad^2], shape (B,), and its gradient by the heading."""
         reach = self.max_rate * plan.times
-        goal = np.clip(self.yaw_c[..., None], -reach, reach) + self.yaw_rate[..., None] * plan.times
+        goal = np.minimum(np.maximum(self.yaw_c[..., None], -reach), reach) + self.yaw_rate[..., None] * plan.times
         error = wrap_angle(plan.yaw_c - goal)  # (B, H)
         return 0.5 * np.sum(error**2, axis=1), PlanGradient(yaw_c=error)

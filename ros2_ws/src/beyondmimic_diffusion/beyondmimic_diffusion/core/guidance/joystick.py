@@ -61,13 +61,16 @@ class JoystickCost(GuidanceCost):
         psi = self._heading(plan)  # (B, H) or (1, H)
         cos, sin = np.cos(psi), np.sin(psi)
         vx, vy = plan.root_lin_vel_c[..., 0], plan.root_lin_vel_c[..., 1]  # (B, H)
-        error = np.stack([cos * vx + sin * vy, cos * vy - sin * vx], axis=-1) - self.vel_xy_c[..., None, :]
+        ex = cos * vx + sin * vy - self.vel_xy_c[..., :1]
+        ey = cos * vy - sin * vx - self.vel_xy_c[..., 1:]
+        count = 1
         if self.average == "mean":
-            error = np.broadcast_to(error.mean(axis=1, keepdims=True), error.shape)
+            count = ex.shape[1]
+            ex, ey = ex.sum(axis=1, keepdims=True) / count, ey.sum(axis=1, keepdims=True) / count  # (B, 1)
         gradient = np.zeros(plan.root_lin_vel_c.shape)
-        gradient[..., 0] = cos * error[..., 0] - sin * error[..., 1]
-        gradient[..., 1] = sin * error[..., 0] + cos * error[..., 1]
-        return 0.5 * np.sum(error**2, axis=(1, 2)), PlanGradient(root_lin_vel_c=gradient)
+        gradient[..., 0] = cos * ex - sin * ey
+        gradient[..., 1] = sin * ex + cos * ey
+        return 0.5 * count * (ex * ex + ey * ey).sum(axis=1), PlanGradient(root_lin_vel_c=gradient)
 
     def _heading(self, plan: PlanFeatures) -> Array:
         if self.turn == "predicted":
