@@ -92,6 +92,29 @@ def test_a_waypoint_in_the_world_becomes_a_velocity_in_the_robots_own_frame(cont
     assert yaw_rate == 0.0
 
 
+def test_a_waypoint_passed_on_the_way_is_not_braked_for_and_the_last_one_is(context):
+    near = context.frame.xy + 0.25 * np.array([np.cos(0.5), np.sin(0.5)])  # half of slow_distance
+    assert goal_velocity([WaypointGoal(near)], context)[0] == pytest.approx([0.2, 0.0])
+    assert goal_velocity([WaypointGoal(near, stop=False)], context)[0] == pytest.approx([0.4, 0.0])
+
+
+def test_a_goals_own_speed_counts_instead_of_the_planners(context):
+    ahead = context.frame.xy + 3.0 * np.array([np.cos(0.5), np.sin(0.5)])
+    assert goal_velocity([WaypointGoal(ahead, max_speed=0.15)], context)[0] == pytest.approx([0.15, 0.0])
+
+
+def test_speed_and_stopping_may_differ_from_robot_to_robot(context):
+    places = context.frame.xy + 0.25 * np.array([[np.cos(0.5), np.sin(0.5)]] * 2)
+    goal = WaypointGoal(places, max_speed=[0.4, 0.2], stop=np.array([True, False]))
+    np.testing.assert_allclose(goal_velocity([goal], context)[0], [[0.2, 0.0], [0.2, 0.0]], atol=1e-12)
+
+
+@pytest.mark.parametrize("speed", [-0.1, 9.0, float("nan")])
+def test_a_waypoint_with_a_speed_that_makes_no_sense_is_refused(speed):
+    with pytest.raises(GoalError, match="max_speed"):
+        WaypointGoal((1.0, 0.0), max_speed=speed)
+
+
 def test_the_velocity_to_integrate_against_is_the_goal_without_the_integrators_offset(context):
     shifted = replace(context, vel_offset_c=np.array([0.2, 0.0]), yaw_rate_offset=0.1)
     velocity, yaw_rate = goal_velocity([JoystickGoal((0.3, 0.1), 0.2)], shifted)

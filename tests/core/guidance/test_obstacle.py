@@ -53,3 +53,27 @@ def test_cost_is_unchanged_when_plan_and_scene_turn_and_move_together(random_pla
 def test_states_without_key_points_are_refused(random_plan):
     with pytest.raises(GoalError, match="needs key points"):
         ObstacleCost(SCENE, RADII).value_and_gradient(replace(random_plan, key_pos_c=None))
+
+
+@pytest.mark.parametrize("extrapolation", [0.04, 0.4])
+def test_gradient_matches_finite_differences_beyond_the_horizon_too(random_plan, check_gradient, extrapolation):
+    check_gradient(ObstacleCost(SCENE, RADII, extrapolation=extrapolation, step_dt=0.04), random_plan)
+
+
+def test_extrapolation_adds_the_last_state_carried_on_at_its_planar_velocity(random_plan):
+    within, _ = ObstacleCost(SCENE, RADII).value_and_gradient(random_plan)
+    value, _ = ObstacleCost(SCENE, RADII, extrapolation=0.2, step_dt=0.1).value_and_gradient(random_plan)
+    barrier = RelaxedBarrier()
+    for plan in range(2):
+        beyond = 0.0
+        for later in (0.1, 0.2):
+            drift = later * random_plan.root_lin_vel_c[plan, -1] * [1.0, 1.0, 0.0]
+            for b in range(3):
+                distance, _ = SCENE.query(random_plan.key_pos_c[plan, -1, b] + drift, random_plan.times[-1] + later)
+                beyond += float(barrier(distance - RADII[b])[0])
+        assert value[plan] == pytest.approx(within[plan] + beyond, rel=1e-12)
+
+
+def test_an_extrapolation_into_the_past_is_refused():
+    with pytest.raises(GoalError, match="none is negative"):
+        ObstacleCost(SCENE, RADII, extrapolation=-0.1)

@@ -7,19 +7,21 @@ from .distance_grid import DistanceGrid, distances_from_occupancy
 from .features import PlanFeatures, PlanGradient, features_from, integrate_positions, pull_back, pull_back_integration
 from .goal_config import GoalConfig
 from .goal_terms import GoalContext, goal_terms, goal_velocity, velocity_terms
-from .goals import Goal, HeadingGoal, JoystickGoal, KeyframeGoal, ObstacleScene, WaypointGoal
+from .goals import CustomGoal, Goal, HeadingGoal, JoystickGoal, KeyframeGoal, ObstacleScene, WaypointGoal
 from .heading import HeadingCost, YawRateCost
 from .integrator import GoalIntegrator
 from .joystick import JoystickCost
 from .keyframe import KeyframeCost
 from .obstacle import ObstacleCost
 from .sdf import Box, Capsule, Cylinder, HalfSpace, Moving, Placed, SignedDistance, Sphere, Union
+from .user_cost import load_cost_modules, register_cost_function
 from .waypoint import WaypointCost, waypoint_velocity
 
 __all__ = [
     "Box",
     "Capsule",
     "CostTerm",
+    "CustomGoal",
     "Cylinder",
     "DistanceGrid",
     "Goal",
@@ -54,10 +56,12 @@ __all__ = [
     "goal_terms",
     "goal_velocity",
     "integrate_positions",
+    "load_cost_modules",
     "make_cost",
     "pull_back",
     "pull_back_integration",
     "register_cost",
+    "register_cost_function",
     "registered_costs",
     "skip_last",
     "velocity_terms",

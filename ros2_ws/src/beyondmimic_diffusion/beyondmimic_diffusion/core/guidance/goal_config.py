@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..parameters import param, validate
 from .joystick import AVERAGES, TURNS
+from .user_cost import parse_weights
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,9 @@ class ObstacleConfig:
     velocity_cap: float = param(
         0.6, unit="m/s", lo=0.01, hi=5.0, doc="Largest change of a predicted velocity in one pass."
     )
+    extrapolation: float = param(
+        0.0, unit="s", lo=0.0, hi=3.0, doc="Time beyond the horizon in which the last velocity is taken to go on."
+    )
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,18 @@ class KeyframeConfig:
     """Keyframes."""
 
     weight: float = param(1.0, lo=0.0, hi=100.0, doc="Weight of the squared error.")
+
+
+@dataclass(frozen=True)
+class CustomConfig:
+    """Costs that users write themselves (docs/adding_a_cost.md)."""
+
+    modules: str = param("", doc="Python modules that register costs, separated by commas.")
+    active: str = param("", doc="Costs beside every goal, with their weights, as 'upright=0.5, hands_apart=2'.")
+
+    def weights(self) -> Mapping[str, float]:
+        """Weight by cost name from :attr:`active`."""
+        return parse_weights(self.active)
 
 
 @dataclass(frozen=True)
@@ -77,6 +94,8 @@ class GoalConfig:
     waypoint: WaypointConfig = field(default_factory=WaypointConfig)
     obstacle: ObstacleConfig = field(default_factory=ObstacleConfig)
     keyframe: KeyframeConfig = field(default_factory=KeyframeConfig)
+    custom: CustomConfig = field(default_factory=CustomConfig)
 
     def __post_init__(self) -> None:
         validate(self)
+        self.custom.weights()  # refuses what is not of the form

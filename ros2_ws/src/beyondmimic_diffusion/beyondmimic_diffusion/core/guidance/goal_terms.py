@@ -13,14 +13,15 @@ from ..rotations import rotate_yaw, wrap_angle
 from ..types import Array
 from .barrier import RelaxedBarrier
 from .composer import CostTerm
-from .cost import GuidanceCost
+from .cost import GuidanceCost, make_cost
 from .goal_config import GoalConfig, VelocityConfig
-from .goals import Goal, HeadingGoal, JoystickGoal, KeyframeGoal, ObstacleScene, WaypointGoal
+from .goals import CustomGoal, Goal, HeadingGoal, JoystickGoal, KeyframeGoal, ObstacleScene, WaypointGoal
 from .heading import HeadingCost, YawRateCost
 from .joystick import JoystickCost
 from .keyframe import KeyframeCost
 from .obstacle import ObstacleCost
 from .sdf import Placed
+from .user_cost import load_cost_modules, wants_context
 from .waypoint import WaypointCost, waypoint_velocity
 
 if TYPE_CHECKING:
@@ -72,6 +73,10 @@ def goal_terms(goals: Sequence[Goal], context: GoalContext, config: GoalConfig |
             raise GoalError(f"no cost serves a {type(goal).__name__}; served are {known}")
         if not goal.expired(context.stamp):
             terms.extend(_TABLE[type(goal)](goal, context, config or _DEFAULTS))
+    if goals and config is not None:
+        asked = {goal.cost for goal in goals if isinstance(goal, CustomGoal)}
+        for name in config.custom.weights().keys() - asked:
+            terms.extend(_custom(CustomGoal(name), context, config))
     return tuple(terms)
 
 
@@ -150,6 +155,8 @@ def _obstacles(goal: ObstacleScene, context: GoalContext, config: GoalConfig) ->
         context.key_point_radii,
         RelaxedBarrier(settings.margin, settings.fade_start, settings.fade_end),
         time_offset=context.stamp - goal.stamp,
+        extrapolation=settings.extrapolation,
+        step_dt=context.step_dt,
     )
     term = CostTerm(
         "obstacle", cost, settings.weight, velocity_cap=settings.velocity_cap, consistent=settings.consistent
@@ -177,6 +184,25 @@ def _keyframe(goal: KeyframeGoal, context: GoalContext, config: GoalConfig) -> l
     return [CostTerm("keyframe", cost, config.keyframe.weight, first_step=max(first, 0), last_step=last)]
 
 
+def _custom(goal: CustomGoal, context: GoalContext, config: GoalConfig) -> list[CostTerm]:
+    load_cost_modules(config.custom.modules)
+    extra = {"context": context} if wants_context(goal.cost) else {}
+    cost = make_cost(goal.cost, **goal.parameters, **extra)
+    weight = config.custom.weights().get(goal.cost, 1.0) if goal.weight is None else goal.weight
+    return [
+        CostTerm(
+            goal.cost,
+            cost,
+            weight,
+            clip=goal.clip,
+            velocity_cap=goal.velocity_cap,
+            first_step=goal.first_step,
+            last_step=goal.last_step,
+            consistent=goal.consistent,
+        )
+    ]
+
+
 def _to_character(xy_w: Array | tuple[float, float], frame: CharacterFrame) -> Array:
     """A place in the world as seen from the character frame [m], shape (..., 2)."""
     return rotate_yaw(np.asarray(xy_w) - np.asarray(frame.xy), -np.asarray(frame.yaw))
@@ -188,4 +214,5 @@ _TABLE: dict[type, Callable[[Any, GoalContext, GoalConfig], list[CostTerm]]] = {
     HeadingGoal: _heading,
     ObstacleScene: _obstacles,
     KeyframeGoal: _keyframe,
+    CustomGoal: _custom,
 }

@@ -8,8 +8,9 @@ heading frame and turns with it.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -154,3 +155,40 @@ class KeyframeGoal(Goal):
         if np.shape(self.positions) != (count, 3):
             raise GoalError(f"KeyframeGoal.positions has shape {np.shape(self.positions)}; right is ({count}, 3)")
         self._require("positions", (count, 3), MAX_DISTANCE, "m")
+
+
+@dataclass(frozen=True)
+class CustomGoal(Goal):
+    """Whatever a registered cost asks for; for costs that users write themselves."""
+
+    cost: str = ""
+    """Name under which the cost is registered; also the name of its term."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of the cost by name."""
+    weight: float | None = None
+    """None: as in the planner's parameter ``custom.active``, or 1."""
+    first_step: int = 0
+    """First predicted state the cost sees."""
+    last_step: int | None = None
+    """Last predicted state the cost sees; None: the last of the plan."""
+    clip: float | None = None
+    """Largest norm of the weighted gradient of one plan, in mixed SI units; None: no limit."""
+    velocity_cap: float | None = None
+    """Largest change of a predicted planar velocity in one pass [m/s]; None: no limit."""
+    consistent: bool = False
+    """True: the cost sees positions integrated from the predicted velocities; right for most costs on places."""
+
+    def __post_init__(self) -> None:
+        self._check_expiry()
+        if not isinstance(self.cost, str) or not self.cost:
+            raise GoalError(f"CustomGoal.cost = {self.cost!r}; give the name of a registered cost")
+        if not isinstance(self.parameters, Mapping) or not all(isinstance(key, str) for key in self.parameters):
+            raise GoalError(f"CustomGoal.parameters = {self.parameters!r:.80}; give a mapping from names to values")
+        for name in ("weight", "clip", "velocity_cap"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value >= 0.0):
+                raise GoalError(f"CustomGoal.{name} = {value}; give a number, zero or more, or None")
+        if self.first_step < 0 or (self.last_step is not None and self.last_step < self.first_step):
+            raise GoalError(
+                f"CustomGoal: steps {self.first_step} to {self.last_step} are none; right is 0 <= first <= last"
+            )

@@ -48,7 +48,8 @@ class Primitive(SignedDistance):
     def of(cls, **values: Array) -> Self:
         """One with these attributes, which are not checked again."""
         made = cls.__new__(cls)
-        made.__dict__.update(values)
+        for name, value in values.items():
+            setattr(made, name, value)
         return made
 
     @abstractmethod

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..types import Array
 
@@ -48,7 +49,7 @@ def _stacked(values: list[Array], axis: int) -> Array:
     return np.stack(np.broadcast_arrays(*values), axis=axis)
 
 
-def _chosen(value: Array, nearest: Array, vector: bool) -> Array:
+def _chosen(value: Array, nearest: NDArray[np.intp], vector: bool) -> Array:
     """The entries of the nearest shapes: vectors (..., K, 3) give (..., 3), scalars (..., K) give (...)."""
     if value.ndim == (2 if vector else 1):
         return value[nearest]
