@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -12,18 +12,18 @@ from beyondmimic_diffusion.core.engine import LoadedPolicy
 from beyondmimic_diffusion.core.errors import ConfigError
 from beyondmimic_diffusion.core.execution import PlanBuffer, SafetyFilter, SampleStatus
 from beyondmimic_diffusion.core.execution.robot_limits import g1_limits
-from beyondmimic_diffusion.core.guidance import JoystickGoal
+from beyondmimic_diffusion.core.guidance import Goal, JoystickGoal
 from beyondmimic_diffusion.core.planner import RobotTrack
 from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.robot.kinematics import Kinematics
 from beyondmimic_diffusion.core.steering import SteeringConfig
-from beyondmimic_diffusion.core.types import Array, JointCommand, Plan
+from beyondmimic_diffusion.core.types import Array, JointCommand, Plan, RobotState
 from numpy.typing import NDArray
 
 from ..experts import CONTROL_DT as EXPERT_DT
 from ..experts import Expert, RobotBatch
 from .fleet import CONTROL_DT, Fleet
-from .suites import EpisodeSpec
+from .suites import Start
 
 TICKS_PER_SETPOINT = round(EXPERT_DT / CONTROL_DT)
 """Control steps in 20 ms."""
@@ -35,7 +35,7 @@ class Controller(Protocol):
     starved: NDArray[np.integer]
     """Control steps of each robot without anything to play, shape (B,)."""
 
-    def begin(self, specs: Sequence[EpisodeSpec], fleet: Fleet) -> None:
+    def begin(self, specs: Sequence[Start], fleet: Fleet) -> None:
         """Get ready for these episodes."""
         ...
 
@@ -87,7 +87,7 @@ class ExpertController:
         self._driver = driver
         self.starved = np.zeros(0, dtype=int)
 
-    def begin(self, specs: Sequence[EpisodeSpec], fleet: Fleet) -> None:
+    def begin(self, specs: Sequence[Start], fleet: Fleet) -> None:
         """See :class:`Controller`."""
         self.starved = np.zeros(len(specs), dtype=int)
         self._unasked = np.array([spec.lead_in or (0.0, 0.0, 0.0) for spec in specs])
@@ -118,8 +118,19 @@ class PolicySettings:
 class PolicyController:
     """Per robot a track, a plan buffer and a safety filter; one batch planner for all."""
 
-    def __init__(self, policy: LoadedPolicy, settings: PolicySettings):
-        self._policy, self._settings = policy, settings
+    def __init__(
+        self,
+        policy: LoadedPolicy,
+        settings: PolicySettings,
+        goals: Callable[[RobotState], Sequence[Goal]] | None = None,
+    ):
+        """
+        Args:
+            policy: Network and facts.
+            settings: How it is planned and played.
+            goals: What the first robot shall do, asked with its true state before each plan; None: follow the commands.
+        """
+        self._policy, self._settings, self._goals = policy, settings, goals
         m = policy.manifest
         self._kp, self._kd = np.array(m.kp), np.array(m.kd)
         self._zeros = np.zeros(len(m.joint_names))
@@ -131,7 +142,7 @@ class PolicyController:
         self.starved = np.zeros(0, dtype=int)
         """Control steps of each robot whose plan had run out, shape (B,); the last target is held then."""
 
-    def begin(self, specs: Sequence[EpisodeSpec], fleet: Fleet) -> None:
+    def begin(self, specs: Sequence[Start], fleet: Fleet) -> None:
         """See :class:`Controller`."""
         rows = len(specs)
         limits = g1_limits()
@@ -158,7 +169,7 @@ class PolicyController:
         if tick % self._observe_ticks == 0:
             self._look(stamp, fleet)
         if tick % self._plan_ticks == 0:
-            self._on_the_way.append((tick + self._delay_ticks, self._plan(wanted)))
+            self._on_the_way.append((tick + self._delay_ticks, self._plan(wanted, fleet.state(0, stamp))))
         while self._on_the_way and self._on_the_way[0][0] <= tick:
             for buffer, plan in zip(self._buffers, self._on_the_way.pop(0)[1], strict=True):
                 buffer.accept(plan, stamp)
@@ -170,10 +181,13 @@ class PolicyController:
         for row, track in enumerate(self._tracks):
             track.observe(fleet.state(row, stamp), (pos[row], vel[row]))
 
-    def _plan(self, wanted: Array | None) -> list[Plan]:
-        goals = []
-        if wanted is not None and self._settings.guided:
-            goals = [JoystickGoal(vel_xy_c=wanted[:, :2], yaw_rate=wanted[:, 2])]
+    def _plan(self, wanted: Array | None, first: RobotState) -> list[Plan]:
+        goals: Sequence[Goal] = ()
+        if self._settings.guided:
+            if self._goals is not None:
+                goals = self._goals(first)
+            elif wanted is not None:
+                goals = [JoystickGoal(vel_xy_c=wanted[:, :2], yaw_rate=wanted[:, 2])]
         observations = [track.observation() for track in self._tracks]
         plans = self._planner.plan(observations, goals, [self._number] * len(observations))
         self._number += 1

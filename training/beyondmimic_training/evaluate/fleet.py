@@ -8,13 +8,14 @@ from collections.abc import Sequence
 import mujoco
 import numpy as np
 from beyondmimic_diffusion.core.errors import ConfigError
+from beyondmimic_diffusion.core.guidance.sdf import SignedDistance
 from beyondmimic_diffusion.core.robot.kinematics import from_mujoco
 from beyondmimic_diffusion.core.robot.model import load_model
 from beyondmimic_diffusion.core.rotations import quat_from_yaw
 from beyondmimic_diffusion.core.types import Array, RobotState
 from beyondmimic_diffusion.sim.mujoco_g1 import MujocoG1
 
-from .suites import EpisodeSpec
+from .suites import Start
 
 CONTROL_DT = 0.004
 """Spacing of motor commands [s]: near the executor's 200 Hz, and a whole share of 20 ms."""
@@ -25,11 +26,12 @@ FALL_HEAD_HEIGHT = 0.2
 class Fleet:
     """The robots, who is still on its feet, and their states as arrays."""
 
-    def __init__(self, rows: int, physics_dt: float):
+    def __init__(self, rows: int, physics_dt: float, obstacles: Sequence[SignedDistance] = ()):
         """
         Args:
             rows: Most robots at a time.
             physics_dt: Time step of the physics [s].
+            obstacles: What stands around each of them.
 
         Raises:
             ConfigError: The time step does not divide :data:`CONTROL_DT`.
@@ -37,18 +39,21 @@ class Fleet:
         self.substeps = round(CONTROL_DT / physics_dt)
         if self.substeps < 1 or abs(self.substeps * physics_dt - CONTROL_DT) > 1e-9:
             raise ConfigError(f"physics time step {physics_dt} s must divide {CONTROL_DT} s: 0.001, 0.002 or 0.004")
-        model = load_model(timestep=physics_dt)
-        self._all = [MujocoG1(copy.copy(model), sensors=False) for _ in range(rows)]
+        if obstacles:
+            self._all = [MujocoG1(timestep=physics_dt, sensors=False, obstacles=obstacles) for _ in range(rows)]
+        else:
+            model = load_model(timestep=physics_dt)
+            self._all = [MujocoG1(copy.copy(model), sensors=False) for _ in range(rows)]
         self.capacity = rows
         self.sims = self._all
         self.alive = np.ones(rows, dtype=bool)
 
-    def place(self, specs: Sequence[EpisodeSpec]) -> None:
+    def place(self, specs: Sequence[Start]) -> None:
         """Put one robot per episode down in its first pose, at rest."""
         self.sims = self._all[: len(specs)]
         self.alive = np.ones(len(specs), dtype=bool)
-        for sim, spec in zip(self.sims, specs, strict=True):
-            sim.reset(joint_pos=spec.joint_pos, root_quat_w=quat_from_yaw(spec.yaw))
+        for row, spec in enumerate(specs):
+            self._put_down(row, spec)
 
     @property
     def standing(self) -> list[int]:
@@ -69,15 +74,19 @@ class Fleet:
         data = self.sims[row].data
         return from_mujoco(data.qpos, data.qvel, stamp)
 
-    def take_out_the_fallen(self, specs: Sequence[EpisodeSpec]) -> list[int]:
+    def take_out_the_fallen(self, specs: Sequence[Start]) -> list[int]:
         """Rows that have fallen since the last call; from now on they rest in their first pose."""
-        fallen = [row for row in self.standing if self._is_down(self.sims[row])]
+        fallen = [row for row in self.standing if self.is_down(row)]
         for row in fallen:
             self.alive[row] = False
-            self.sims[row].reset(joint_pos=specs[row].joint_pos, root_quat_w=quat_from_yaw(specs[row].yaw))
+            self._put_down(row, specs[row])
         return fallen
 
-    @staticmethod
-    def _is_down(sim: MujocoG1) -> bool:
+    def is_down(self, row: int) -> bool:
+        """Whether a robot has fallen, or its physics broke."""
+        sim = self.sims[row]
         broken = sim.data.warning[mujoco.mjtWarning.mjWARN_BADQACC].number > 0
         return bool(broken) or sim.fallen(FALL_HEAD_HEIGHT)
+
+    def _put_down(self, row: int, spec: Start) -> None:
+        self.sims[row].reset(joint_pos=spec.joint_pos, root_quat_w=quat_from_yaw(spec.yaw), root_xy_w=spec.xy_w)

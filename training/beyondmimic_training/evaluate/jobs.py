@@ -7,22 +7,29 @@ import math
 import multiprocessing as mp
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from beyondmimic_diffusion.core.engine import load_policy
+from beyondmimic_diffusion.core.robot.kinematics import Kinematics
 
 from ..experts import make_expert
+from .baselines import PilotedExpert, make_pilot
 from .controllers import Controller, ExpertController, ExpertDriver, PolicyController, PolicySettings
 from .fleet import Fleet
 from .judge import EpisodeResult, Trace, judge
 from .rollout import run_episodes
 from .suites import EpisodeSpec, Suite, suite_named
+from .task_goals import TaskGoals, TaskSettings
+from .task_judge import TaskResult, judge_task
+from .task_rollout import TaskTrace, run_task
+from .task_suites import TASK_SUITES, TaskSpec, TaskSuite
 
 POLL = 0.2
 """How often the progress of the workers is looked at [s]."""
 Outcome = tuple[EpisodeResult, Trace]
+TaskOutcome = tuple[TaskResult, TaskTrace]
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class Setup:
     policy: Path
     backend: str = "auto"
     settings: PolicySettings = field(default_factory=PolicySettings)
+    tasks: TaskSettings = field(default_factory=TaskSettings)
     expert: str = "fastsac_walker"
     physics_dt: float = 0.002
     batch: int = 50
@@ -43,6 +51,10 @@ class Setup:
         """Episode ``index`` of a suite, as it is run here."""
         return suite.episode(self.seed, index).cut(self.cut)
 
+    def task_episode(self, suite: TaskSuite, index: int) -> TaskSpec:
+        """The same for a suite with tasks."""
+        return suite.episode(self.seed, index).cut(self.cut)
+
 
 @dataclass(frozen=True)
 class Job:
@@ -50,7 +62,7 @@ class Job:
 
     suite: str
     controller: str
-    """``policy`` or ``expert``."""
+    """``policy`` or ``expert``; in suites with tasks also another of its references."""
     episodes: tuple[int, ...]
 
 
@@ -68,10 +80,30 @@ class Worker:
         self._setup = setup
         self._policy = load_policy(setup.policy, setup.backend)
         self._driver = ExpertDriver(make_expert(setup.expert))
+        self._kinematics = Kinematics()
         self._fleet: Fleet | None = None
 
-    def run(self, job: Job, progress: Callable[[float], object] | None = None) -> list[Outcome]:
-        """Live through a job's episodes and judge them."""
+    def run(self, job: Job, progress: Callable[[float], object] | None = None) -> list[Any]:
+        """Live through a job's episodes and judge them: :data:`Outcome`, in a suite with tasks :data:`TaskOutcome`."""
+        if job.suite in TASK_SUITES:
+            return [self._run_task(job, index, progress) for index in job.episodes]
+        return self._run_batch(job, progress)
+
+    def _run_task(self, job: Job, index: int, progress: Callable[[float], object] | None) -> TaskOutcome:
+        setup = self._setup
+        spec, goals = setup.task_episode(TASK_SUITES[job.suite], index), None
+        if job.controller == "policy":
+            goals = TaskGoals(spec, setup.tasks)
+            controller: Controller = PolicyController(self._policy, setup.settings, goals)
+        else:
+            controller = PilotedExpert(self._driver, make_pilot(job.controller, spec))
+        ended = goals.gave_up if goals is not None else str
+        trace = run_task(spec, controller, self._kinematics, setup.physics_dt, ended, progress)
+        if goals is not None:
+            trace = replace(trace, route_xy_w=goals.route_xy_w)
+        return judge_task(spec, trace, int(controller.starved[0])), trace
+
+    def _run_batch(self, job: Job, progress: Callable[[float], object] | None) -> list[Outcome]:
         suite = suite_named(job.suite)
         specs = [self._setup.episode(suite, index) for index in job.episodes]
         if self._fleet is None or self._fleet.capacity < len(specs):
@@ -96,14 +128,12 @@ def _start(setup: Setup, progress: Any) -> None:
     _worker, _progress = Worker(setup), progress
 
 
-def _run(job: Job) -> list[Outcome]:
+def _run(job: Job) -> list[Any]:
     assert _worker is not None
     return _worker.run(job, _progress.put)
 
 
-def run_jobs(
-    setup: Setup, jobs: Sequence[Job], workers: int, progress: Callable[[float], object]
-) -> list[list[Outcome]]:
+def run_jobs(setup: Setup, jobs: Sequence[Job], workers: int, progress: Callable[[float], object]) -> list[list[Any]]:
     """Outcomes of each job, in order.
 
     Args:

@@ -6,7 +6,7 @@ Commands are drawn from what the fastsac walker can reach (forward 0.79, back 0.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from beyondmimic_diffusion.core.errors import ConfigError
@@ -45,8 +45,8 @@ class Kick:
 
 
 @dataclass(frozen=True)
-class EpisodeSpec:
-    """Everything about one episode that does not depend on the controller."""
+class Start:
+    """How an episode begins, whatever is asked for in it."""
 
     seed: int
     index: int
@@ -56,6 +56,14 @@ class EpisodeSpec:
     """First pose [rad], shape (J,)."""
     lead_in: Command | None
     """Command to the expert in the :data:`LEAD_IN` before the start; None: starts at rest."""
+    xy_w: tuple[float, float] = field(default=(0.0, 0.0), kw_only=True)
+    """Where it is put down [m]."""
+
+
+@dataclass(frozen=True)
+class EpisodeSpec(Start):
+    """Everything about one episode that does not depend on the controller."""
+
     legs: tuple[Leg, ...]
     kicks: tuple[Kick, ...] = ()
 

@@ -111,15 +111,16 @@ class MujocoG1:
         root_quat_w: Array | None = None,
         joint_pos: Array | None = None,
         root_lin_vel_w: Array | None = None,
+        root_xy_w: Sequence[float] = (0.0, 0.0),
         stamp: float = 0.0,
     ) -> None:
         """Put the robot down, at rest unless told otherwise, limp until the first command.
 
-        By default in the default pose at the origin, facing +x, with the lower of its feet touching the floor.
+        By default in the default pose at ``root_xy_w``, facing +x, with the lower of its feet touching the floor.
         """
         data = self.data
         mujoco.mj_resetData(self.model, data)
-        data.qpos[:3] = (0.0, 0.0, g1.DEFAULT_ROOT_HEIGHT) if root_pos_w is None else root_pos_w
+        data.qpos[:3] = (*root_xy_w, g1.DEFAULT_ROOT_HEIGHT) if root_pos_w is None else root_pos_w
         data.qpos[3:7] = (1.0, 0.0, 0.0, 0.0) if root_quat_w is None else root_quat_w
         data.qpos[7:] = g1.DEFAULT_JOINT_POS if joint_pos is None else joint_pos
         if root_lin_vel_w is not None:
