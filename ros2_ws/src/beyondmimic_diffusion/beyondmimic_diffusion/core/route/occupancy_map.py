@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import GoalError
-from ..guidance.distance_grid import distances_from_occupancy
-from ..guidance.sdf import SignedDistance
+from ..guidance.distance_grid import DistanceGrid, distances_from_occupancy
+from ..guidance.sdf import Placed, SignedDistance
 from ..rotations import rotate_yaw
 from ..types import Array
 
@@ -145,3 +145,10 @@ class OccupancyMap:
         i1, j1 = np.minimum(i + 1, last[0]), np.minimum(j + 1, last[1])
         c = self.clearance
         return (1 - u) * ((1 - v) * c[i, j] + v * c[i, j1]) + u * ((1 - v) * c[i1, j] + v * c[i1, j1])
+
+    def sdf(self) -> SignedDistance:
+        """The clearances as a signed distance in the world, the same at every height; for the obstacle cost."""
+        half = 0.5 * self.resolution
+        grid = DistanceGrid(self.clearance[:, :, None], (half, half, 0.0), self.resolution)
+        # what `Placed` calls the character frame is the world here, seen from the grid's own axes
+        return Placed(grid, rotate_yaw(-self.origin_xy_w, -self.yaw_w), -self.yaw_w)
