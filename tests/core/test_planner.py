@@ -10,6 +10,7 @@ from beyondmimic_diffusion.core.engine import KeyPointFact, NormalizerStats, Pol
 from beyondmimic_diffusion.core.engine.factory import LoadedPolicy
 from beyondmimic_diffusion.core.errors import ArtifactMismatchError, ConfigError
 from beyondmimic_diffusion.core.guidance.goals import HeadingGoal, JoystickGoal, WaypointGoal
+from beyondmimic_diffusion.core.guidance.state_keyframe import StateKeyframeGoal
 from beyondmimic_diffusion.core.planner import GuidedPlanner, PlannerConfig
 from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.robot.kinematics import Kinematics
@@ -456,3 +457,22 @@ def test_a_batch_observation_needs_no_more_than_its_arrays(policy, kinematics):
         [Observation(o.stamp, o.states, o.executed, np.zeros((0, J)))], (FORWARD,), [0]
     )[0]
     np.testing.assert_array_equal(plan.joint_targets, run.planner.plan((FORWARD,)).joint_targets)
+
+
+# ------------------------------------------------------------------ keyframes as facts
+
+
+def test_a_state_keyframe_is_in_the_plan_exactly_where_and_when_it_is_due(policy, kinematics):
+    run = Run(policy, kinematics)
+    run.advance(0.4)
+    now = run.planner.track.observation()
+    state = now.states[-1]
+    turned = Rotation.from_euler("z", 0.3) * Rotation.from_quat(state.root_quat_w, scalar_first=True)
+    there = replace(
+        state, root_pos_w=state.root_pos_w + [0.2, 0.1, 0.02], root_quat_w=turned.as_quat(scalar_first=True)
+    )
+    keyframe = StateKeyframeGoal(state=there, due=now.stamp + 7 * STEP_DT)
+    plan, free = run.planner.plan([FORWARD, keyframe]), run.planner.plan([FORWARD])
+    np.testing.assert_allclose(plan.root_pos_w[6], there.root_pos_w, atol=1e-4)  # float32 features
+    np.testing.assert_allclose(np.abs(plan.root_quat_w[6] @ there.root_quat_w), 1.0, atol=1e-5)
+    assert np.linalg.norm(free.root_pos_w[6] - there.root_pos_w) > 0.01

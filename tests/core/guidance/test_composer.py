@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from beyondmimic_diffusion.core.diffusion.scheduler import NoiseScheduler
 from beyondmimic_diffusion.core.errors import GoalError
-from beyondmimic_diffusion.core.guidance.composer import CostTerm, GuidanceComposer, skip_last
+from beyondmimic_diffusion.core.guidance.composer import CostTerm, GuidanceComposer, by_signal, skip_last
 from beyondmimic_diffusion.core.guidance.cost import GuidanceCost
 from beyondmimic_diffusion.core.guidance.features import PlanGradient
 from beyondmimic_diffusion.core.guidance.heading import HeadingCost, YawRateCost
@@ -131,6 +134,22 @@ def test_weights_per_plan_guide_one_robot_and_not_the_other(compose, clean):
 def test_a_plan_is_corrected_alike_alone_and_in_a_batch(compose, clean):
     together = compose(*TERMS).correction(clean, 3)
     np.testing.assert_allclose(compose(*TERMS).correction(clean[1:], 3), together[1:], atol=1e-14)
+
+
+def test_a_term_guides_only_the_passes_within_its_noise_levels(compose, clean):
+    limited = replace(TERMS[0], lowest_level=5, highest_level=9)
+    alone, other = compose(TERMS[0]).correction(clean, 7), compose(TERMS[1]).correction(clean, 7)
+    for level, expected in ((4, other), (5, alone + other), (9, alone + other), (10, other)):
+        both = compose(limited, TERMS[1]).correction(clean, level)
+        np.testing.assert_allclose(both, expected, atol=1e-12)
+
+
+def test_guidance_by_the_signal_left_is_the_plain_one_times_that_factor(compose, clean):
+    signal = NoiseScheduler(20).signal
+    plain = compose(*TERMS).correction(clean, 12)
+    np.testing.assert_allclose(
+        compose(*TERMS, schedule=by_signal(signal)).correction(clean, 12), signal[12] * plain, atol=1e-12
+    )
 
 
 def test_no_terms_mean_no_correction(compose, clean):

@@ -14,9 +14,10 @@ from .diffusion.sampler import CleanRange, Sampler, draw_noise
 from .diffusion.scheduler import NoiseScheduler
 from .engine.factory import LoadedPolicy
 from .errors import ArtifactMismatchError
-from .guidance.composer import GuidanceComposer
+from .guidance.composer import GuidanceComposer, by_signal, skip_last
 from .guidance.goal_terms import GoalContext
 from .guidance.goals import Goal
+from .guidance.state_keyframe import StateKeyframeGoal, due_steps, split_keyframes
 from .parameters import param, validate
 from .protocols import Guidance
 from .state import (
@@ -27,9 +28,10 @@ from .state import (
     relative_frame,
 )
 from .steering import Steering, SteeringConfig
-from .types import Array, Conditioning, Plan
+from .types import Array, Conditioning, Plan, Sample
 
 MODES = ("policy", "scratch", "rolling", "warm_start")
+SCHEDULES = ("constant", "signal")
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,12 @@ class PlannerConfig:
     passes: int = param(0, lo=0, hi=20, doc="Network calls per plan; 0: the policy's own number.")
     reopen_level: int = param(0, lo=0, hi=19, doc="Level at which kept states re-open; 0: the policy's own.")
     guidance_scale: float = param(0.0, lo=0.0, hi=20.0, doc="Factor on all guidance; 0: the policy's own.")
+    guidance_schedule: str = param(
+        "constant", choices=SCHEDULES, doc="Guidance alike at all passes, or in proportion to the signal left."
+    )
+    guidance_lowest_level: int = param(
+        0, lo=0, hi=19, doc="Passes below this noise level are not guided: they only clean up."
+    )
     latency: float = param(
         0.02,
         unit="s",
@@ -113,7 +121,12 @@ class BatchPlanner:
         self._buffer = self._make_buffer()
         scale = self.config.guidance_scale or m.sampling.guidance_scale
         self._composer = GuidanceComposer(
-            self.representation.layout, self.state_norm.scale, self.state_norm.offset, m.step_dt, scale=scale
+            self.representation.layout,
+            self.state_norm.scale,
+            self.state_norm.offset,
+            m.step_dt,
+            scale=scale,
+            schedule=self._schedule,
         )
         self._frame: CharacterFrame | None = None
         self._stamp: Array = np.full(rows, np.nan)
@@ -156,7 +169,8 @@ class BatchPlanner:
         frame = character_frame(states[:, -1])
         features = self.representation.encode(states, CharacterFrame(frame.xy[:, None], frame.yaw[:, None]))
         conditioning = self._conditioning(features, np.stack([o.executed for o in observations]))
-        guidance = self._guidance(features[:, -1], goals, frame, observations)
+        keyframes, costs = split_keyframes(goals, float(observations[0].stamp))
+        guidance = self._guidance(features[:, -1], costs, frame, observations)
         generators = [
             np.random.default_rng([self.config.seed, session, number])
             for session, number in zip(self.sessions, numbers, strict=True)
@@ -177,6 +191,7 @@ class BatchPlanner:
                 reframe=self._reframe(frame),
                 committed=max(count, self._last_played_token),
             )
+        initial, path = self._hold(keyframes, initial, path, frame, float(observations[0].stamp))
         result = self.sampler.sample(
             conditioning,
             initial,
@@ -242,6 +257,25 @@ class BatchPlanner:
         terms = self.steering.terms(goals, context, velocity, float(np.nan_to_num(since, nan=0.0).max()))
         return self._composer.with_terms(terms) if terms else None
 
+    def _hold(
+        self,
+        keyframes: Sequence[StateKeyframeGoal],
+        initial: Sample,
+        path: LevelPath,
+        frame: CharacterFrame,
+        now: float,
+    ) -> tuple[Sample, LevelPath]:
+        """Make the states that keyframes stand for facts."""
+        m = self.manifest
+        due = due_steps(keyframes, now, m.step_dt, m.horizon)
+        if not due:
+            return initial, path
+        states = initial.states.copy()
+        for step, goal in due.items():
+            features = self.representation.encode(goal.state, frame)  # (B, S): one keyframe seen from each robot
+            states[:, step] = self.state_norm.clamp(self.state_norm.normalize(features))
+        return Sample(states, initial.actions), path.hold(states=np.isin(np.arange(m.horizon), list(due)))
+
     def _committed(self, observations: Sequence[Observation]) -> Array | None:
         m = self.manifest
         tokens = min(len(o.promised) for o in observations) // m.setpoints_per_step
@@ -249,6 +283,11 @@ class BatchPlanner:
             return None
         targets = np.stack([o.promised[: tokens * m.setpoints_per_step] for o in observations])
         return self.action_norm.normalize(targets.reshape(self.rows, tokens, m.action_dim)).astype(np.float32)
+
+    def _schedule(self, k: int) -> float:
+        """Factor of the guidance at level ``k``."""
+        factor = skip_last(self.config.guidance_lowest_level)(k)
+        return factor * by_signal(self.scheduler.signal)(k) if self.config.guidance_schedule == "signal" else factor
 
     def _make_buffer(self) -> RollingBuffer | None:
         level = self.config.reopen_level or self.manifest.sampling.reopen_level

@@ -1,7 +1,7 @@
 """Costs that steer a plan, the goals they serve, and their sum."""
 
 from .barrier import RelaxedBarrier
-from .composer import CostTerm, GuidanceComposer, Schedule, skip_last
+from .composer import CostTerm, GuidanceComposer, Schedule, by_signal, skip_last
 from .cost import GuidanceCost, make_cost, register_cost, registered_costs
 from .distance_grid import DistanceGrid, distances_from_occupancy
 from .features import PlanFeatures, PlanGradient, features_from, integrate_positions, pull_back, pull_back_integration
@@ -51,6 +51,7 @@ __all__ = [
     "WaypointCost",
     "WaypointGoal",
     "YawRateCost",
+    "by_signal",
     "distances_from_occupancy",
     "features_from",
     "goal_terms",

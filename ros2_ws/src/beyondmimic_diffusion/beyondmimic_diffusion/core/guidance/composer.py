@@ -53,6 +53,10 @@ class CostTerm:
     """First predicted state the cost sees."""
     last_step: int | None = None
     """Last predicted state the cost sees; None: the last of the plan."""
+    lowest_level: int = 0
+    """Denoising passes whose states are below this noise level are not guided by this term."""
+    highest_level: int | None = None
+    """Nor are those above this one; None: no limit."""
     consistent: bool = False
     """True: the cost sees root positions integrated from the predicted velocities (``integrate_positions``)."""
 
@@ -130,7 +134,12 @@ class GuidanceComposer:
             return np.zeros_like(clean_states)
         total = np.zeros((*clean_states.shape[:-1], self._width))
         norms: dict[str, Array] = {}
-        for term, _, gradient in self._evaluate(clean_states):
+        acting = [
+            term
+            for term in self.terms
+            if k >= term.lowest_level and (term.highest_level is None or k <= term.highest_level)
+        ]
+        for term, _, gradient in self._evaluate(clean_states, acting):
             norms[term.name] = _norm(gradient)
             total -= self._capped(strength * gradient, term)
         if self._clip is not None:
@@ -162,13 +171,15 @@ class GuidanceComposer:
             tuple(CostStats(name, float(value[i]), float(norm[i])) for name, value, norm in rows) for i in range(batch)
         )
 
-    def _evaluate(self, clean_states: Array) -> list[tuple[CostTerm, Array, Array]]:
-        """Per term: weighted value (B,) and weighted, clipped gradient by the first SI features (B, H, width)."""
+    def _evaluate(
+        self, clean_states: Array, terms: Sequence[CostTerm] | None = None
+    ) -> list[tuple[CostTerm, Array, Array]]:
+        """Per term (all by default): weighted value (B,) and weighted, clipped gradient by the first SI features (B, H, width)."""
         states = clean_states[..., : self._width] * self._scale_si[: self._width] + self._offset_si[: self._width]
         plan = features_from(states, self._layout, self._step_dt, self._with_key_points)
         integrated = integrate_positions(plan, self._step_dt) if any(term.consistent for term in self.terms) else plan
         out = []
-        for term in self.terms:
+        for term in self.terms if terms is None else terms:
             seen = integrated if term.consistent else plan
             value, partial = self._windowed(term, seen)
             if term.consistent:
@@ -224,3 +235,12 @@ def _limited(gradient: Array, limit: float) -> Array:
 def skip_last(levels: int) -> Schedule:
     """Guidance at full strength, but none below level ``levels``: the last passes then only clean up."""
     return lambda k: 1.0 if k >= levels else 0.0
+
+
+def by_signal(signal: Array) -> Schedule:
+    """Guidance in proportion to the signal left at a level: strong where the prediction is nearly certain.
+
+    Args:
+        signal: Factor of the clean value at each level (``NoiseScheduler.signal``), shape (K,).
+    """
+    return lambda k: float(signal[max(k, 0)])
