@@ -4,6 +4,7 @@ import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
 from ctypes.util import find_library
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ import pytest
 pytest.importorskip("PIL", reason="pictures need pillow")
 
 from beyondmimic_diffusion.core.robot import g1
+from beyondmimic_diffusion.core.tasks import Obstacle
+from beyondmimic_diffusion.session.marks import Marks
+from beyondmimic_diffusion.session.solids import solid_of
 
 needs_gl = pytest.mark.skipif(find_library("EGL") is None, reason="no EGL library (Debian: libegl1 libgl1-mesa-dri)")
 pytestmark = pytest.mark.sim
@@ -18,19 +22,18 @@ pytestmark = pytest.mark.sim
 
 @pytest.fixture(scope="module")
 def images():
-    """Poses and captions -> pictures, in a worker like the film's: MuJoCo chooses its OpenGL when first imported."""
+    """Poses, captions and marks -> pictures, in a worker like the film's: MuJoCo chooses its OpenGL when imported."""
     from beyondmimic_diffusion.session import film
 
     os.environ.setdefault("MUJOCO_GL", "egl")
     style = film.FilmStyle(160, 120)
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), film._start_worker, (style,)) as pool:
-        yield (
-            lambda *shots: (
-                pool.submit(film._render, np.stack([pose for pose, _ in shots]), [text for _, text in shots])
-                .result()
-                .astype(int)
-            )
-        )
+
+        def render(*shots):
+            poses, captions, marks = zip(*((*shot, Marks())[:3] for shot in shots), strict=True)
+            return pool.submit(film._render, np.stack(poses), list(captions), list(marks)).result().astype(int)
+
+        yield render
 
 
 def standing(x: float = 0.0, height: float = g1.DEFAULT_ROOT_HEIGHT) -> np.ndarray:
@@ -71,6 +74,36 @@ def test_the_robot_is_in_the_middle_of_the_picture_wherever_it_walks(images):
         assert len(rows) > 300
         assert abs(np.median(columns) - 80) < 12
         assert abs(np.median(rows) - 60) < 20
+
+
+def changed_by(images, marks: Marks) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels that these marks change, (n, 2) of rows and columns, and by how much in the mean, (3,) of RGB."""
+    far = solid_of(Obstacle("far", "sphere", (0.0, 0.0, -50.0), (0.1,)))  # unseen, but moves the camera back
+    with_it, without = replace(marks, solids=(far, *marks.solids)), Marks((far,))
+    after, before = images((standing(height=-50.0), "", with_it), (standing(height=-50.0), "", without))
+    pixels = np.argwhere(np.abs(before - after).sum(axis=2) > 40)
+    return pixels, (after - before)[pixels[:, 0], pixels[:, 1]].mean(axis=0)
+
+
+@needs_gl
+@pytest.mark.parametrize(
+    ("what", "colour"),
+    [
+        (Marks((solid_of(Obstacle("a", "cylinder", (0.0, 0.0, 0.7), (0.2, 1.4))),)), "red"),
+        (Marks((solid_of(Obstacle("a", "box", (0.0, 0.0, 0.7), (0.4, 0.4, 1.4), 0.7)),)), "red"),
+        (Marks((solid_of(Obstacle("a", "capsule", (0.0, 0.0, 0.7), (0.2, 1.0))),)), "red"),
+        (Marks((solid_of(Obstacle("a", "sphere", (0.0, 0.0, 0.7), (0.4,))),)), "red"),
+        (Marks(goal_xy=(0.0, 0.0), goal_heading=1.0), "green"),
+        (Marks(plan_w=np.linspace((-0.5, 0.0, 0.7), (0.5, 0.0, 0.7), 16)), "blue"),
+    ],
+)
+def test_a_mark_where_the_robot_stands_is_seen_in_the_middle_in_its_colour(images, what, colour):
+    pixels, change = changed_by(images, what)
+    assert len(pixels) > 40
+    row, column = np.median(pixels, axis=0)
+    assert abs(column - 80) < 12
+    assert abs(row - 60) < 40
+    assert int(np.argmax(change)) == {"red": 0, "green": 1, "blue": 2}[colour]
 
 
 @needs_gl

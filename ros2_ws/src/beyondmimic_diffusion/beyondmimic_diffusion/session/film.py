@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ import numpy as np
 from ..core.errors import BeyondMimicError
 from ..core.rotations import slerp
 from ..core.types import Array
+from .marker import Marker
+from .marks import Marks
 from .recording import Recording
 
 GL_PACKAGES = "libegl1 libgl1-mesa-dri"
@@ -48,6 +51,7 @@ class Frames:
     qpos: Array
     """Free joint (position, quaternion wxyz) and joints as MuJoCo has them, (F, 36)."""
     captions: list[str]
+    marks: list[Marks]
 
 
 def make_film(
@@ -77,7 +81,10 @@ def make_film(
     try:
         with ProcessPoolExecutor(workers, context, _start_worker, (style,)) as pool:
             images = pool.map(
-                _render, [frames.qpos[batch] for batch in batches], [frames.captions[batch] for batch in batches]
+                _render,
+                [frames.qpos[batch] for batch in batches],
+                [frames.captions[batch] for batch in batches],
+                [frames.marks[batch] for batch in batches],
             )
             try:
                 _encode(path, style, images, len(batches), progress)
@@ -121,7 +128,9 @@ def frames_of(recording: Recording, rate: float) -> Frames:
     root = np.column_stack([np.interp(t, truth.t, truth.pos_w[:, i]) for i in range(3)])
     joints = np.column_stack([np.interp(t, recording.joint_t, column) for column in recording.joint_pos.T])
     captions = [_caption(recording, now, now - start) for now in t]
-    return Frames(t, np.concatenate([root, _orientation(truth.t, truth.quat_wb, t), joints], axis=1), captions)
+    marker = Marker(recording)
+    qpos = np.concatenate([root, _orientation(truth.t, truth.quat_wb, t), joints], axis=1)
+    return Frames(t, qpos, captions, [marker.at(now) for now in t])
 
 
 def _orientation(t: Array, quats: Array, at: Array) -> Array:
@@ -135,7 +144,16 @@ def _caption(recording: Recording, now: float, elapsed: float) -> str:
     index = int(np.searchsorted(recording.command_t, now, side="right")) - 1
     vx, vy, wz = recording.command[index] if index >= 0 else (0.0, 0.0, 0.0)
     name = next((leg["name"] for leg in recording.session.get("legs", []) if leg["start"] <= now < leg["end"]), "")
+    goal = next((goal for goal in recording.session.get("goals", []) if goal["start"] <= now < goal["end"]), None)
+    if goal is not None:
+        return f"{elapsed:5.1f} s   {goal['name']}\n{_distance(recording, now, goal['target']):.2f} m to the goal"
     return f"{elapsed:5.1f} s   {name}\ncommand: forward {vx:+.2f} m/s, left {vy:+.2f} m/s, turn {wz:+.2f} rad/s"
+
+
+def _distance(recording: Recording, now: float, target: Sequence[float]) -> float:
+    """Between the pelvis and a place [m]."""
+    truth = recording.truth
+    return math.dist([float(np.interp(now, truth.t, truth.pos_w[:, i])) for i in (0, 1)], target)
 
 
 def _encode(
@@ -181,9 +199,9 @@ def _start_worker(style: FilmStyle) -> None:
     _scene = Scene(style.width, style.height)
 
 
-def _render(qpos: Array, captions: list[str]) -> Array:
+def _render(qpos: Array, captions: list[str], marks: list[Marks]) -> Array:
     """Images of some poses, uint8, (F, height, width, 3)."""
     from .scene import Scene
 
     assert isinstance(_scene, Scene)
-    return np.stack([_scene.image(pose, caption) for pose, caption in zip(qpos, captions, strict=True)])
+    return np.stack([_scene.image(*shot) for shot in zip(qpos, captions, marks, strict=True)])

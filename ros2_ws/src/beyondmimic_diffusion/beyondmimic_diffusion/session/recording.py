@@ -17,9 +17,11 @@ from rclpy.serialization import deserialize_message
 from ..core.errors import BeyondMimicError
 from ..core.robot import g1
 from ..core.rotations import quat_rotate, yaw_of
+from ..core.tasks import Scene
 from ..core.types import Array
 from ..ros.conversions import JointMap, duration_from_msg, time_from_msg
 from .recorder import message_class
+from .surroundings import TOPICS, Surroundings, surroundings
 
 Integers = NDArray[np.integer]
 METADATA = "session"
@@ -78,6 +80,8 @@ class Plans:
     """[s]."""
     compute: Array
     """Wall time spent [s]."""
+    root_path_w: tuple[Array, ...]
+    """Where it predicts the pelvis to be [m], (H, 3) each; (0, 3) where a plan does not say."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,7 @@ class Recording:
     """Stamps of ``applied_joint_commands`` [s]."""
     policy: dict[str, str]
     """Name, sha256 and backend as the planner reported them."""
+    surroundings: Surroundings
     session: dict[str, Any]
     """What the session wrote down beside the messages."""
     message_count: int
@@ -141,6 +146,7 @@ _TOPICS = (
     "/executor/state",
     "/applied_joint_commands",
     "/planner/status",
+    *TOPICS,
 )
 
 
@@ -195,6 +201,10 @@ def _assemble(messages: dict[str, list[tuple[float, Any]]], session: dict[str, A
         executor=_executor([m for _, m in messages["/executor/state"]]),
         applied_t=_stamps([m for _, m in messages["/applied_joint_commands"]]),
         policy=_policy([m for _, m in messages["/planner/status"]]),
+        surroundings=surroundings(
+            {t: [(float(np.interp(at, wall, sim)), m) for at, m in messages[t]] for t in TOPICS},
+            Scene.from_dict(session["scene"]) if "scene" in session else None,
+        ),
         session=session,
         message_count=count,
     )
@@ -224,6 +234,7 @@ def _plans(messages: list[tuple[float, Any]], wall: Array, sim: Array) -> Plans:
         due=stamp + ahead,
         valid_until=np.array([time_from_msg(m.valid_until) for _, m in messages]),
         compute=np.array([duration_from_msg(m.compute_time) for _, m in messages]),
+        root_path_w=tuple(np.asarray(m.root_poses, dtype=float).reshape(-1, 7)[:, :3] for _, m in messages),
     )
 
 

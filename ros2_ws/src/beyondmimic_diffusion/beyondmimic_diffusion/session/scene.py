@@ -1,4 +1,4 @@
-"""The G1 with its meshes on a chequered floor, seen by a camera that goes along."""
+"""The G1 with its meshes on a chequered floor, among obstacles and marks, seen by a camera that goes along."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from PIL import Image, ImageDraw, ImageFont
 from ..core.robot import g1
 from ..core.robot.model import FLOOR_GEOM, build_spec, g1_mjcf_path
 from ..core.types import Array
+from .drawing import draw
+from .marks import Marks
 
 _CELL = 0.005
 """Mesh vertices within a cube of this size become one: a pixel of the film is about as large [m]."""
 _DISTANCE, _ELEVATION, _AZIMUTH = 2.8, -14.0, 130.0
 """Of the camera [m], [deg], [deg]."""
+_FAR_DISTANCE, _FAR_ELEVATION = 4.6, -38.0
+"""The same where there are obstacles: they shall be seen, and not stand before the robot [m], [deg]."""
 _LOOK_HEIGHT = 0.68
 """[m]."""
 _SOLE = 0.04
@@ -37,19 +41,23 @@ class Scene:
         self._data = mujoco.MjData(self._model)
         self._renderer = mujoco.Renderer(self._model, height, width)
         self._camera = mujoco.MjvCamera()
-        self._camera.distance, self._camera.elevation, self._camera.azimuth = _DISTANCE, _ELEVATION, _AZIMUTH
+        self._camera.azimuth = _AZIMUTH
         self._camera.lookat[2] = _LOOK_HEIGHT
         self._options = mujoco.MjvOption()
         self._options.geomgroup[3] = 0  # collision shapes
         self._font = ImageFont.load_default(size=max(11, height // 30))
 
-    def image(self, qpos: Array, caption: str = "") -> Array:
+    def image(self, qpos: Array, caption: str = "", marks: Marks | None = None) -> Array:
         """One picture, uint8, shape (height, width, 3).
 
         Args:
             qpos: Pose as MuJoCo has it, shape (36,).
             caption: Written into the upper left corner.
+            marks: What is shown besides the robot.
         """
+        far = marks is not None and bool(marks.solids)
+        self._camera.distance = _FAR_DISTANCE if far else _DISTANCE
+        self._camera.elevation = _FAR_ELEVATION if far else _ELEVATION
         self._data.qpos[:] = qpos
         mujoco.mj_kinematics(self._model, self._data)
         mujoco.mj_comPos(self._model, self._data)
@@ -57,6 +65,8 @@ class Scene:
         self._camera.lookat[:2] = qpos[:2]
         self._renderer.update_scene(self._data, self._camera, self._options)
         self._add_shadows()
+        if marks is not None:
+            draw(self._renderer.scene, marks)
         picture = self._renderer.render()
         if not caption:
             return picture
