@@ -134,7 +134,8 @@ def test_ctrl_c_in_the_middle_ends_every_process_and_still_writes_the_recording(
     ("words", "told"),
     [
         (["--policy", "no/such/policy"], "no policy at 'no/such/policy'"),
-        (["--tour", "no_such_tour"], "neither 'standard' nor a file"),
+        (["--tour", "fores"], "no tour 'fores'; choose joystick, waypoints, forest, composed, or"),
+        (["--tour", "forest", "--duration", "30"], "tour 'forest' ends with its last goal"),
         (["--teleop", "keyboard"], "needs a terminal"),
     ],
 )

@@ -99,6 +99,6 @@ def test_a_bad_tour_file_is_refused_with_what_is_wrong(tmp_path, text, named):
         load_tour(str(path))
 
 
-def test_an_unknown_tour_is_refused():
-    with pytest.raises(ConfigError, match="neither 'standard' nor a file"):
-        load_tour("standart")
+def test_a_tour_file_that_is_not_there_is_named():
+    with pytest.raises(ConfigError, match="tour 'nowhere.yaml' is no file"):
+        load_tour("nowhere.yaml")

@@ -2,8 +2,8 @@
 
     python -m beyondmimic_diffusion.sim_session --duration 20 --policy policies/walk
 
-Exit code 0: no fall, and every part of the stack did its work. 1: not so; the report says what. 2: it could not start.
-130: interrupted.
+Exit code 0: no fall, all goals reached, no obstacle touched, and every part of the stack did its work. 1: not so; the
+report says what. 2: it could not start. 130: interrupted.
 """
 
 from __future__ import annotations
@@ -25,15 +25,21 @@ import psutil
 
 from .bringup import ros_environment
 from .core.errors import BeyondMimicError, ConfigError
+from .core.tasks import save_scene
 from .graph import DEFAULT_POLICY, BringupArguments, find_policy
 from .session.console import Console, bar
-from .session.tour import Tour, load_tour
+from .session.programme import TOURS, Programme, make_programme
 
 OUT = Path("out/sim")
 _TOUR_TIME = 60.0
 """[s]."""
 _RECORDER_NICENESS = 5
 """The recorder and the progress line wait when the robot needs the CPU."""
+_WRITTEN = (
+    *("report.json", "session.mcap", "scene.yaml", "film.mp4", "film.png"),
+    *("velocity.png", "path.png", "timing.png"),
+)
+"""What an earlier session has left is removed first."""
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 
 
@@ -42,11 +48,11 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make sim", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--teleop", choices=("keyboard",), help="steer by hand instead of driving the tour")
     parser.add_argument(
-        "--duration", type=_seconds, help=f"seconds of steering (tour: {_TOUR_TIME:.0f}; by hand: no end)"
+        "--duration", type=_seconds, help=f"seconds of steering (joystick: {_TOUR_TIME:.0f}; by hand: no end)"
     )
     parser.add_argument("--policy", default=DEFAULT_POLICY, help="folder of the policy (default: %(default)s)")
-    parser.add_argument("--seed", type=_seed, default=0, help="seed of the planner's noise (default: %(default)s)")
-    parser.add_argument("--tour", default="standard", help="'standard', or a YAML file with a list of legs")
+    parser.add_argument("--seed", type=_seed, default=0, help="of noise, scenes and waypoints (default: %(default)s)")
+    parser.add_argument("--tour", default=TOURS[0], help=f"{', '.join(TOURS)}, or a YAML file with legs")
     parser.add_argument("--out", type=Path, default=OUT, help="where report, plots, recording and film go")
     parser.add_argument(
         "--root-source", choices=("truth", "proprioception"), default="truth", help="what odometry rests on"
@@ -76,18 +82,18 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def _session(arguments: argparse.Namespace, console: Console, stop: threading.Event) -> int:
-    tour = _tour(arguments)
+    programme = _programme(arguments)
     policy = find_policy(arguments.policy)
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
-    for old in ("report.json", "session.mcap", "film.mp4", "film.png", "velocity.png", "path.png", "timing.png"):
+    for old in _WRITTEN:
         with suppress(FileNotFoundError):
             (out / old).unlink()
     os.environ.update(ros_environment())
     console.say(
         f"starting the stack with {policy} on ROS_DOMAIN_ID {os.environ['ROS_DOMAIN_ID']}; Ctrl-C ends everything"
     )
-    failure = _drive(arguments, tour, policy, console, stop)
+    failure = _drive(arguments, programme, policy, console, stop)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # nothing of ROS runs any more
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     report = _evaluate(arguments, console, failure)
@@ -96,18 +102,15 @@ def _session(arguments: argparse.Namespace, console: Console, stop: threading.Ev
     return 0 if report["healthy"] else FAILED
 
 
-def _tour(arguments: argparse.Namespace) -> Tour | None:
-    """The tour to drive; None when steered by hand."""
-    if arguments.teleop:
-        if not sys.stdin.isatty():
-            raise ConfigError("--teleop keyboard needs a terminal to read keys from; standard input is none")
-        return None
-    tour = load_tour(arguments.tour)
-    return tour if arguments.duration is None else tour.fitted(arguments.duration)
+def _programme(arguments: argparse.Namespace) -> Programme:
+    """The tour; steered by hand, only its scene is of interest."""
+    if arguments.teleop and not sys.stdin.isatty():
+        raise ConfigError("--teleop keyboard needs a terminal to read keys from; standard input is none")
+    return make_programme(arguments.tour, arguments.seed, None if arguments.teleop else arguments.duration)
 
 
 def _drive(
-    arguments: argparse.Namespace, tour: Tour | None, policy: str, console: Console, stop: threading.Event
+    arguments: argparse.Namespace, programme: Programme, policy: str, console: Console, stop: threading.Event
 ) -> str:
     """Run the stack; returns why it ended early, or an empty text."""
     from .session import drive  # needs ROS, whose environment is ready only now
@@ -115,12 +118,20 @@ def _drive(
 
     parameters = arguments.out / "session.param.yaml"
     parameters.write_text(_parameters(arguments.seed, arguments.real_time_factor))
-    bringup = BringupArguments(policy=policy, params_file=str(parameters.resolve()), root_source=arguments.root_source)
+    bringup = BringupArguments(
+        policy=policy,
+        params_file=str(parameters.resolve()),
+        root_source=arguments.root_source,
+        scene=_write_scene(programme, arguments.out),
+    )
     notes: dict[str, Any] = {
+        "tour": programme.tour,
         "policy": arguments.policy,
         "seed": arguments.seed,
         "command_wall": psutil.Process().create_time(),
     }
+    if programme.scene is not None:
+        notes["scene"] = programme.scene.to_dict()
     metadata: dict[str, str] = {}
     failure = ""
     with running_stack(bringup, arguments.out, console, stop, metadata) as stack:
@@ -130,11 +141,10 @@ def _drive(
             notes["tracking"] = start
             waited = time.time() - notes["command_wall"]
             console.say(f"  the robot plays plans, {waited:.1f} s after the command; steering starts")
-            if tour is None:
-                drive.keyboard_session(stack, arguments.duration or math.inf, start, console)
+            if arguments.teleop:
+                drive.keyboard_session(stack, arguments.duration or math.inf, console)
             else:
-                notes["legs"] = tour.timetable(start)
-                drive.steer(stack, drive.TourSteering(tour), start, console)
+                drive.run_programme(stack, programme, notes, console)
         except Interrupted:
             failure = "interrupted by the operator"
         except SessionError as error:
@@ -144,6 +154,15 @@ def _drive(
         metadata.update({key: json.dumps(value) for key, value in notes.items()})
         console.say("ending the stack")
     return failure
+
+
+def _write_scene(programme: Programme, out: Path) -> str:
+    """The tour's scene as a file for the simulator; an empty text where there is none."""
+    if programme.scene is None:
+        return ""
+    path = out / "scene.yaml"
+    save_scene(programme.scene, path)
+    return str(path.resolve())
 
 
 def _evaluate(arguments: argparse.Namespace, console: Console, failure: str) -> dict[str, Any]:

@@ -1,22 +1,22 @@
-"""The course of a session: wait for each part, arm, steer, stop."""
+"""The course of a session: wait for each part, arm, do one thing after the other, stop."""
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import asdict
+from typing import Any
 
 from beyondmimic_msgs.msg import ExecutorState, PlannerStatus
 
+from .activity import Activity, Driving, Reaching
 from .console import Console, bar
 from .metrics import FALLEN_HEIGHT
+from .programme import Programme, Reach
 from .stack import SessionError, Stack, describe
-from .teleop import HELP, KeyboardDriver, actions, raw_terminal, typed_keys
+from .steering import KeyboardSteering, TourSteering
+from .teleop import HELP, KeyboardDriver, raw_terminal, typed_keys
 from .tour import Tour
 
-COMMAND_PERIOD = 0.05
-"""Of ``cmd_vel``, on the simulated clock [s]."""
 _PATIENCE = 60.0
 """How long a part of the stack may take to come up [s]; on an idle machine all take about five together."""
 _ARMING_PATIENCE = 15.0
@@ -24,71 +24,6 @@ _LIVE_PERIOD = 0.2
 _STALL = 5.0
 """Simulated time that stands still for this long ends the session [s]."""
 _STOPPED = (ExecutorState.DAMPING, ExecutorState.E_STOP, ExecutorState.FAULT)
-
-
-class Steering(Protocol):
-    """Where the commands come from."""
-
-    def command(self, t: float) -> tuple[float, float, float] | None:
-        """Forward, left [m/s] and yaw rate [rad/s] at ``t`` [s] since plans are played; None: the session is over."""
-        ...
-
-    def label(self, t: float) -> str:
-        """What is being done, in a few words."""
-        ...
-
-    def share(self, t: float) -> float | None:
-        """How much of the session is over, None where that is not known."""
-        ...
-
-
-class TourSteering:
-    """Follows a tour."""
-
-    def __init__(self, tour: Tour):
-        self._tour = tour
-
-    def command(self, t: float) -> tuple[float, float, float] | None:
-        """See :class:`Steering`."""
-        return None if t >= self._tour.duration else self._tour.command(t)
-
-    def label(self, t: float) -> str:
-        """See :class:`Steering`."""
-        leg = self._tour.leg_at(t)
-        return leg.name if leg else ""
-
-    def share(self, t: float) -> float | None:
-        """See :class:`Steering`."""
-        return t / self._tour.duration
-
-
-class KeyboardSteering:
-    """Follows the keys, until quit or until the time is up."""
-
-    def __init__(self, driver: KeyboardDriver, keys: Callable[[], bytes], duration: float = math.inf):
-        """
-        Args:
-            driver: Knows what keys mean.
-            keys: Gives what was typed since the last call.
-            duration: [s].
-        """
-        self._driver = driver
-        self._keys = keys
-        self._duration = duration
-
-    def command(self, t: float) -> tuple[float, float, float] | None:
-        """See :class:`Steering`."""
-        for action in actions(self._keys()):
-            self._driver.press(action)
-        return None if self._driver.quit or t >= self._duration else self._driver.velocity
-
-    def label(self, t: float) -> str:
-        """See :class:`Steering`."""
-        return "by hand"
-
-    def share(self, t: float) -> float | None:
-        """See :class:`Steering`."""
-        return None if math.isinf(self._duration) else t / self._duration
 
 
 def bring_up(stack: Stack, console: Console) -> float:
@@ -116,14 +51,15 @@ def bring_up(stack: Stack, console: Console) -> float:
     return stack.sim_time()
 
 
-def steer(stack: Stack, steering: Steering, start: float, console: Console) -> None:
-    """Publish commands until the steering is over.
+def carry_out(stack: Stack, activity: Activity, console: Console) -> None:
+    """Keep an activity going until it is over.
 
     Raises:
         SessionError: The executor stopped the robot, the robot fell, or time stands still.
     """
-    next_command, next_live = start, 0.0
-    last_sim, moved_at = start, time.monotonic()
+    next_live = 0.0
+    start = last_sim = stack.sim_time()
+    moved_at = time.monotonic()
     while True:
         stack.step()
         now = stack.sim_time()
@@ -131,20 +67,37 @@ def steer(stack: Stack, steering: Steering, start: float, console: Console) -> N
             last_sim, moved_at = now, time.monotonic()
         elif time.monotonic() - moved_at > _STALL:
             raise SessionError(f"simulated time has stood still at {now:.2f} s for {_STALL:.0f} s")
-        if now >= next_command:
-            next_command = max(next_command + COMMAND_PERIOD, now)
-            velocity = steering.command(now - start)
-            if velocity is None:
-                stack.command((0.0, 0.0, 0.0))
-                return
-            stack.command(velocity)
+        if not activity.update(now):
+            return
         if time.monotonic() >= next_live:
             next_live = time.monotonic() + _LIVE_PERIOD
             _check(stack)
-            console.live(_live_line(stack, steering, now - start))
+            console.live(_live_line(stack, activity, now, start))
 
 
-def keyboard_session(stack: Stack, duration: float, start: float, console: Console) -> None:
+def run_programme(stack: Stack, programme: Programme, notes: dict[str, Any], console: Console) -> None:
+    """All stages of a tour, one after the other; what they did is noted as they do it.
+
+    Args:
+        stack: Up and playing plans.
+        programme: What is asked of the robot.
+        notes: Gets ``legs``, a timetable, and ``goals``, one entry per place.
+        console: Shows how it goes.
+
+    Raises:
+        SessionError: As :func:`carry_out`.
+    """
+    notes["legs"], notes["goals"] = [], []
+    for stage in programme.stages:
+        start = stack.sim_time()
+        if isinstance(stage, Tour):
+            notes["legs"] += stage.timetable(start)
+            carry_out(stack, Driving(stack, TourSteering(stage), start), console)
+        else:
+            _reach(stack, stage, start, notes["goals"], console)
+
+
+def keyboard_session(stack: Stack, duration: float, console: Console) -> None:
     """Steer by hand.
 
     Raises:
@@ -152,7 +105,24 @@ def keyboard_session(stack: Stack, duration: float, start: float, console: Conso
     """
     with raw_terminal() as descriptor:
         console.say(HELP)
-        steer(stack, KeyboardSteering(KeyboardDriver(), lambda: typed_keys(descriptor), duration), start, console)
+        steering = KeyboardSteering(KeyboardDriver(), lambda: typed_keys(descriptor), duration)
+        carry_out(stack, Driving(stack, steering, stack.sim_time()), console)
+
+
+def _reach(stack: Stack, reach: Reach, start: float, goals: list[dict[str, Any]], console: Console) -> None:
+    """One place; its entry stands in the list from the beginning, so that a fall on the way leaves it there."""
+    goal = asdict(reach) | {"start": start, "end": start, "error_code": None, "message": "not ended"}
+    goals.append(goal)
+    reaching = Reaching(stack, reach, start)
+    try:
+        carry_out(stack, reaching, console)
+    finally:
+        goal["end"] = stack.sim_time()
+        reaching.close()
+    goal |= reaching.outcome or {}
+    verdict = f"code {goal['error_code']}: {goal['message']}" if goal["error_code"] else "reached"
+    x, y = reach.target
+    console.say(f"  {reach.name} ({x:+.2f}, {y:+.2f}): {verdict}, {goal['end'] - start:.1f} s")
 
 
 def _arm(stack: Stack) -> None:
@@ -186,14 +156,11 @@ def _check(stack: Stack) -> None:
         raise SessionError(f"the robot lies on the floor (pelvis at {truth.pose.pose.position.z:.2f} m)")
 
 
-def _live_line(stack: Stack, steering: Steering, t: float) -> str:
-    truth, command = stack.recorder.newest("/ground_truth/odom"), stack.recorder.newest("/cmd_vel")
-    status, factor = stack.planner(), stack.recorder.newest("/sim/real_time_factor")
-    share = steering.share(t)
-    parts = [f"{bar(share)} {t:5.1f} s" if share is not None else f"{t:6.1f} s", f"{steering.label(t):<10}"]
-    if command is not None:
-        twist = command.twist
-        parts.append(f"asked {twist.linear.x:+.2f} {twist.linear.y:+.2f} {twist.angular.z:+.2f}")
+def _live_line(stack: Stack, activity: Activity, now: float, start: float) -> str:
+    truth, status = stack.recorder.newest("/ground_truth/odom"), stack.planner()
+    factor = stack.recorder.newest("/sim/real_time_factor")
+    share, elapsed = activity.share(now), now - start
+    parts = [f"{bar(share)} {elapsed:5.1f} s" if share is not None else f"{elapsed:6.1f} s", *activity.live(now)]
     if truth is not None:
         parts.append("got {:+.2f} {:+.2f} {:+.2f}".format(*_velocity(truth)))
     if status is not None:

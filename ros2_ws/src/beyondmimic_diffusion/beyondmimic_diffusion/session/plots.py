@@ -1,4 +1,4 @@
-"""Pictures of a session: velocities, path, plan timing."""
+"""Pictures of a session: velocities, path among obstacles, plan timing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 
+from .map_plot import draw_path
 from .metrics import WINDOW, window_means
 from .recording import Recording
 from .tour import SETTLE
@@ -24,7 +25,8 @@ def write_plots(recording: Recording, report: dict[str, Any], folder: Path) -> l
     """Draw all pictures; returns their files."""
     start, end = _span(recording)
     files = []
-    for name, draw in (("velocity", _velocity), ("path", _path), ("timing", _timing)):
+    drawn = {"velocity": _velocity, "path": draw_path, "timing": _timing}
+    for name, draw in drawn.items():
         figure = draw(recording, report, start, end)
         figure.tight_layout()
         path = folder / f"{name}.png"
@@ -64,29 +66,6 @@ def _shade_steady_parts(axis: Axes, report: dict[str, Any], start: float) -> Non
     for leg in report["legs"]:
         if leg["velocity"] is not None:
             axis.axvspan(leg["start"] + SETTLE - start, leg["end"] - start, color="#000000", alpha=0.05, lw=0)
-
-
-def _path(recording: Recording, report: dict[str, Any], start: float, end: float) -> plt.Figure:
-    """The pelvis's way from above, one colour per leg, with arrows for its heading."""
-    truth = recording.truth.between(start, end)
-    figure, axis = plt.subplots(figsize=(8, 7))
-    axis.plot(truth.pos_w[:, 0], truth.pos_w[:, 1], color="#bbbbbb", lw=1)
-    colours = mpl.colormaps["tab10"]
-    for i, leg in enumerate(report["legs"]):
-        part = truth.between(leg["start"], leg["end"])
-        axis.plot(part.pos_w[:, 0], part.pos_w[:, 1], color=colours(i % 10), lw=2, label=leg["name"])
-    every = max(1, len(truth.t) // 40)
-    yaw = truth.yaw()[::every]
-    axis.quiver(
-        *(truth.pos_w[::every, :2].T), np.cos(yaw), np.sin(yaw), color="#444444", width=0.003, scale=30, headwidth=4
-    )
-    axis.set_aspect("equal", adjustable="datalim")
-    axis.grid(alpha=0.3)
-    axis.set_xlabel("x [m]")
-    axis.set_ylabel("y [m]")
-    axis.set_title("Path from above; arrows: heading")
-    axis.legend(fontsize=8)
-    return figure
 
 
 def _timing(recording: Recording, report: dict[str, Any], start: float, end: float) -> plt.Figure:

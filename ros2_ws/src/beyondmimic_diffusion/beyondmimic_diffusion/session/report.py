@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import metrics
+from .goals import GoalResult, goal_problems, goal_results, goals_as_dicts
 from .recording import Recording
 
 SCHEMA = 1
@@ -22,7 +23,7 @@ def make_report(recording: Recording, failure: str = "") -> dict[str, Any]:
     """Everything that is known of a session.
 
     Args:
-        recording: Of the whole session; its ``session`` table has ``tracking``, ``end`` and ``legs``.
+        recording: Of the whole session; its ``session`` table has ``tracking``, ``end``, ``legs`` and ``goals``.
         failure: Why the session ended early; empty if it did not.
     """
     session = dict(recording.session)
@@ -35,9 +36,14 @@ def make_report(recording: Recording, failure: str = "") -> dict[str, Any]:
     legs = metrics.leg_results(recording)
     falls = metrics.count_falls(recording.truth.between(start, end))
     executor = metrics.executor_figures(recording.executor, start, end)
+    goals, around = goal_results(recording), recording.surroundings
     report: dict[str, Any] = {
         "schema": SCHEMA,
+        "tour": session.get("tour"),
         "falls": falls,
+        "goals": goals_as_dicts(goals),
+        "contacts": around.touches(start, end),
+        "min_clearance": around.min_clearance(start, end),
         **metrics.velocity_figures(legs),
         "real_time_factor": metrics.real_time_factor(recording, start, end),
         **metrics.plan_figures(recording.plans, start, end),
@@ -52,15 +58,18 @@ def make_report(recording: Recording, failure: str = "") -> dict[str, Any]:
         "machine": machine(),
         "commit": commit(),
     }
-    problems = _problems(report, failure)
+    problems = _problems(report, goals, failure)
     return report | {"healthy": not problems, "problems": problems}
 
 
-def _problems(report: dict[str, Any], failure: str) -> list[str]:
+def _problems(report: dict[str, Any], goals: list[GoalResult], failure: str) -> list[str]:
     """What makes the session a failure, in words."""
     problems = [failure] if failure else []
     if report["falls"]:
         problems.append(f"the robot fell {report['falls']} time(s)")
+    problems += goal_problems(goals)
+    if report["contacts"]:
+        problems.append(f"the robot touched obstacles {report['contacts']} time(s)")
     problems += [f"the executor stopped: {text}" for text in report["executor"]["stops"] if text not in failure]
     if report["plans_used_after_valid_until"]:
         problems.append(f"{report['plans_used_after_valid_until']} times a plan was used after its valid_until")
@@ -135,15 +144,18 @@ def write_report(report: dict[str, Any], path: Path) -> None:
 
 def as_table(report: dict[str, Any]) -> str:
     """The report for people: legs first, then the figures that matter."""
-    lines = [
-        f"{'leg':<14}{'asked: vx, vy, yaw rate':>26}{'got':>26}{'error m/s':>11}{'rms 1 s':>9}",
-        *(_leg_line(leg) for leg in report["legs"]),
-        "",
-    ]
+    lines = []
+    if report["goals"]:
+        lines += [f"{'goal':<20}{'x, y m':>16}{'':>14}{'time s':>9}{'distance m':>12}{'code':>6}"]
+        lines += [*(_goal_line(goal) for goal in report["goals"]), ""]
+    if report["legs"]:
+        lines += [f"{'leg':<14}{'asked: vx, vy, yaw rate':>26}{'got':>26}{'error m/s':>11}{'rms 1 s':>9}"]
+        lines += [*(_leg_line(leg) for leg in report["legs"]), ""]
     compute, slack, executor = report["plan_compute_ms"], report["plan_slack_ms"], report["executor"]
     start_up = report["start_up"]
     rows = [
         ("falls", str(report["falls"])),
+        ("touches of obstacles", f"{report['contacts']} (narrowest gap: {_number(report['min_clearance'])} m)"),
         (
             "velocity error",
             f"{_number(report['velocity_error'])} m/s (rms over 1 s: {_number(report['velocity_rms_1s'])} m/s)",
@@ -163,6 +175,14 @@ def as_table(report: dict[str, Any]) -> str:
     lines += [f"{name:<24}{text}" for name, text in rows]
     lines += [f"PROBLEM: {text}" for text in report["problems"]]
     return "\n".join(lines)
+
+
+def _goal_line(goal: dict[str, Any]) -> str:
+    where = f"{goal['target'][0]:+.2f}, {goal['target'][1]:+.2f}"
+    verdict = "reached" if goal["reached"] else "NOT reached"
+    code = "-" if goal["error_code"] is None else str(goal["error_code"])
+    distance = _number(goal["distance"], 2)
+    return f"{goal['name']:<20}{where:>16}{verdict:>14}{goal['time']:>9.1f}{distance:>12}{code:>6}"
 
 
 def _leg_line(leg: dict[str, Any]) -> str:

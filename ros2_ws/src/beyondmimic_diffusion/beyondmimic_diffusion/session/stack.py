@@ -13,6 +13,7 @@ from typing import Any
 import rclpy
 from beyondmimic_msgs.msg import ExecutorState, PlannerStatus
 from geometry_msgs.msg import TwistStamped
+from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
@@ -30,6 +31,8 @@ POLL = 0.02
 """How often the recording's queues are emptied [s]."""
 _SERVICE_PATIENCE = 3.0
 """[s]."""
+_CALLBACKS = 3
+"""Feedback, status and result of a goal; at 50 calls a second nothing piles up."""
 _LAST_LINES = 12
 _BAD = ("[ERROR]", "[FATAL]", "Traceback")
 
@@ -137,6 +140,15 @@ class Stack:
             return answer.success, answer.message
         finally:
             self._node.destroy_client(client)
+
+    def action_client(self, action_type: Any, name: str) -> ActionClient:
+        """A client of the session's own node; its callbacks run in :meth:`spin`."""
+        return ActionClient(self._node, action_type, name)
+
+    def spin(self) -> None:
+        """Let a few callbacks of the session's own node run; to be called often while a goal is under way."""
+        for _ in range(_CALLBACKS):
+            self._ros_executor.spin_once(timeout_sec=0.0)
 
     def command(self, velocity: tuple[float, float, float]) -> None:
         """Publish ``cmd_vel``: forward, left [m/s] and yaw rate [rad/s]."""

@@ -60,7 +60,7 @@ STANDARD = (
     Leg("turn right", 8.0, yaw_rate=-0.5),
     Leg("stop", 7.0),
 )
-"""The tour of ``make sim``: a minute that asks for everything once. The speeds lie inside the walker's own reach."""
+"""The joystick tour: a minute that asks for everything once. The speeds lie inside the walker's own reach."""
 
 
 @dataclass(frozen=True)
@@ -137,16 +137,14 @@ class Tour:
 
 
 def load_tour(name: str) -> Tour:
-    """The built-in ``standard`` tour, or a YAML file with a list of legs.
+    """A YAML file with a list of legs.
 
     Raises:
-        ConfigError: No such tour, or the file holds something else.
+        ConfigError: No such file, or it holds something else.
     """
-    if name == "standard":
-        return Tour()
     path = Path(name)
     if not path.is_file():
-        raise ConfigError(f"tour '{name}' is neither 'standard' nor a file; a file holds a YAML list of legs")
+        raise ConfigError(f"tour '{name}' is no file; one holds a YAML list of legs")
     try:
         entries = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
