@@ -9,7 +9,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from beyondmimic_diffusion.core.batch_planner import MODES, PlannerConfig
 from beyondmimic_diffusion.core.engine import BACKENDS, INT8, PolicyManifest, load_policy
 from beyondmimic_diffusion.core.errors import ConfigError
 from beyondmimic_diffusion.core.parameters import from_mapping
+from beyondmimic_diffusion.core.route import RouteConfig
 from beyondmimic_diffusion.core.steering import SteeringConfig
+from beyondmimic_diffusion.core.tasks import WaypointTaskConfig
 from tqdm import tqdm
 
 from .controllers import PolicySettings
@@ -28,14 +30,24 @@ from .judge import Trace, summarize
 from .pictures import Shown, choose, path_picture, velocity_picture
 from .report import commit, episode_rows, machine, markdown, table, write_json
 from .suites import SUITES, EpisodeSpec, Suite, suite_named
+from .task_command import evaluate_tasks, variant_of
+from .task_goals import TaskSettings
+from .task_report import task_table
+from .task_suites import TASK_SUITES
 
 _log = logging.getLogger(__name__)
+ALL = ("walk-perturb", "joystick", "waypoint", "forest", "moving-obstacle", "in-between", "composed")
+"""What ``--suite all`` runs."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``evaluate``."""
     parser.add_argument("--policy", type=Path, default=Path("policies/walk"), help="policy folder")
-    parser.add_argument("--suite", default="joystick", help=f"one or several of {', '.join(SUITES)}, with commas")
+    parser.add_argument(
+        "--suite",
+        default="joystick",
+        help=f"one or several of {', '.join((*SUITES, *TASK_SUITES))}, with commas; all: {', '.join(ALL)}",
+    )
     parser.add_argument("--episodes", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1, help="same seed, same episodes, whatever batch and workers")
     parser.add_argument("--out", type=Path, help="folder for the report; out/evaluate/SUITE by default")
@@ -43,8 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--batch", type=int, default=0, help="robots stepped together in one process; 0: 1 with 8-bit weights, else 50"
     )
     parser.add_argument("--workers", type=int, default=2, help="processes; one core each")
-    parser.add_argument("--expert", action=argparse.BooleanOptionalAction, default=True, help="the expert's row too")
-    parser.add_argument("--videos", type=int, default=1, help="episodes to film, a failed one first")
+    parser.add_argument("--expert", action=argparse.BooleanOptionalAction, default=True, help="the expert's rows too")
+    parser.add_argument("--variant", help="how the policy is helped in suites with tasks, e.g. route+barrier or none")
+    parser.add_argument("--videos", type=int, help="episodes to film, failed ones first; by default 1, with tasks 3")
     parser.add_argument("--label", default="policy", help="name of the policy's row")
     parser.add_argument("--physics-dt", type=float, default=0.002, help="time step of the physics [s]")
     parser.add_argument("--backend", choices=BACKENDS, default="auto")
@@ -57,13 +70,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--guidance-scale", type=float, help="0: the policy's own")
     parser.add_argument("--latency", type=float, help="modelled latency of a plan, known to the planner [s]")
     parser.add_argument(
-        "--set", nargs="*", default=[], metavar="NAME=VALUE", help="planner.* and steering.* parameters, by full name"
+        "--set",
+        nargs="*",
+        default=[],
+        metavar="NAME=VALUE",
+        help="planner.*, steering.*, task.* (waypoints) and route.* parameters, by full name",
     )
 
 
 def main(args: argparse.Namespace) -> int:
     """Run ``evaluate``; returns the exit status."""
-    suites = [suite_named(name) for name in args.suite.split(",")]
+    names = ALL if args.suite == "all" else tuple(args.suite.split(","))
+    for name in names:
+        suite_named(name) if name not in TASK_SUITES else variant_of(TASK_SUITES[name], args.variant)
     if args.episodes < 1 or args.batch < 0:
         raise ConfigError(f"--episodes {args.episodes} must be at least 1, --batch {args.batch} at least 0")
     manifest = PolicyManifest.load(args.policy)
@@ -71,16 +90,35 @@ def main(args: argparse.Namespace) -> int:
     args.batch = args.batch or (1 if backend == INT8 else 50)  # 8-bit activations of a batch share their scale
     args.backend = backend
     setup = make_setup(args)
-    root = args.out or Path("out/evaluate") / (suites[0].name if len(suites) == 1 else "suites")
+    root = args.out or Path("out/evaluate") / (names[0] if len(names) == 1 else args.suite.replace(",", "+"))
     reports = []
-    for suite in suites:
-        folder = root if len(suites) == 1 else root / suite.name
-        reports.append(evaluate(suite, setup, manifest, args, folder))
+    for name in names:
+        folder = root if len(names) == 1 else root / name
+        if name in TASK_SUITES:
+            suite = TASK_SUITES[name]
+            tasks = replace(setup.tasks, variant=variant_of(suite, args.variant))
+            reports.append(evaluate_tasks(suite, replace(setup, tasks=tasks), manifest, args, folder))
+        else:
+            reports.append(evaluate(suite_named(name), setup, manifest, args, folder))
     if len(reports) > 1:
-        write_json(root / "report.json", {"suites": {report["suite"]: report for report in reports}})
-        (root / "report.md").write_text(table(reports) + "\n", encoding="utf-8")
-    _log.info("\n%s\n\n%s", table(reports), root / "report.md")
+        _combine(root, reports)
+    _log.info("\n%s\n\n%s", tables(reports), root / "report.md")
     return 0
+
+
+def tables(reports: Sequence[dict[str, Any]]) -> str:
+    """One Markdown table of the suites with commands, one of those with tasks, as far as there are any."""
+    told = [report for report in reports if report["suite"] not in TASK_SUITES]
+    tasks = [report for report in reports if report["suite"] in TASK_SUITES]
+    return "\n\n".join([*([table(told)] if told else []), *([task_table(tasks)] if tasks else [])])
+
+
+def _combine(root: Path, reports: Sequence[dict[str, Any]]) -> None:
+    """One page for all suites."""
+    write_json(root / "report.json", {"suites": {report["suite"]: report for report in reports}})
+    links = "\n".join(f"* [{report['suite']}]({report['suite']}/report.md)" for report in reports)
+    title = f"# {reports[0]['policy']}, seed {reports[0]['seed']}"
+    (root / "report.md").write_text(f"{title}\n\n{tables(reports)}\n\n{links}\n", encoding="utf-8")
 
 
 def make_setup(args: argparse.Namespace) -> Setup:
@@ -89,14 +127,14 @@ def make_setup(args: argparse.Namespace) -> Setup:
     Raises:
         ConfigError: An unknown parameter, or a value out of range.
     """
-    groups: dict[str, dict[str, Any]] = {"planner": {}, "steering": {}}
+    groups: dict[str, dict[str, Any]] = {"planner": {}, "steering": {}, "task": {}, "route": {}}
     named = {"mode": args.mode, "passes": args.passes, "guidance_scale": args.guidance_scale, "latency": args.latency}
     groups["planner"].update({name: value for name, value in named.items() if value is not None})
     for item in args.set:
         name, separator, value = item.partition("=")
         group, _, parameter = name.partition(".")
         if not separator or group not in groups or not parameter:
-            raise ConfigError(f"--set {item}: write planner.NAME=VALUE or steering.NAME=VALUE")
+            raise ConfigError(f"--set {item}: write GROUP.NAME=VALUE with a group of {', '.join(groups)}")
         groups[group][parameter] = yaml.safe_load(value)
     settings = PolicySettings(
         planner=from_mapping(PlannerConfig, groups["planner"]),
@@ -109,6 +147,9 @@ def make_setup(args: argparse.Namespace) -> Setup:
         args.policy,
         args.backend,
         settings,
+        TaskSettings(
+            waypoint=from_mapping(WaypointTaskConfig, groups["task"]), route=from_mapping(RouteConfig, groups["route"])
+        ),
         physics_dt=args.physics_dt,
         batch=args.batch,
         seed=args.seed,
@@ -148,7 +189,7 @@ def evaluate(
     write_json(folder / "report.json", report)
     rows = [row for who, found in outcomes.items() for row in episode_rows(who, [result for result, _ in found])]
     write_json(folder / "episodes.json", rows)
-    pictures = _draw(suite, setup, outcomes["policy"], folder, args.videos)
+    pictures = _draw(suite, setup, outcomes["policy"], folder, 1 if args.videos is None else args.videos)
     (folder / "report.md").write_text(markdown(report, suite.text + ".", pictures), encoding="utf-8")
     return report
 

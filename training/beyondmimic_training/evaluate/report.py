@@ -12,11 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from .judge import EpisodeResult
+from .task_judge import TaskResult
 
 HEADINGS = (
     "suite", "controller", "n", "success", "95 %", "falls", "standing start", "walking start",
     "velocity error", "rms over 1 s", "yaw rate error",
 )  # fmt: skip
+
+
+Cells = Sequence[str]
+"""Of one row of a table."""
 
 
 def machine() -> dict[str, Any]:
@@ -64,7 +69,7 @@ def write_json(path: Path, data: Any) -> None:
     path.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def episode_rows(controller: str, results: Sequence[EpisodeResult]) -> list[dict[str, Any]]:
+def episode_rows(controller: str, results: Sequence[EpisodeResult | TaskResult]) -> list[dict[str, Any]]:
     """One row per episode for ``episodes.json``."""
     return [{"controller": controller, **asdict(result)} for result in results]
 
@@ -76,8 +81,13 @@ def table(reports: Sequence[dict[str, Any]]) -> str:
         rows.append(_row(report["suite"], report["label"], report))
         if report.get("expert"):
             rows.append(_row(report["suite"], "expert", report["expert"]))
-    widths = [max(len(row[i]) for row in (HEADINGS, *rows)) for i in range(len(HEADINGS))]
-    lines = [_line(HEADINGS, widths), _line(["-" * w for w in widths], widths)]
+    return aligned(HEADINGS, rows)
+
+
+def aligned(headings: Cells, rows: Sequence[Cells]) -> str:
+    """A Markdown table whose columns line up."""
+    widths = [max(len(row[i]) for row in (headings, *rows)) for i in range(len(headings))]
+    lines = [_line(headings, widths), _line(["-" * w for w in widths], widths)]
     return "\n".join([*lines, *(_line(row, widths) for row in rows)])
 
 
@@ -91,8 +101,8 @@ def _row(suite: str, controller: str, figures: dict[str, Any]) -> list[str]:
         suite,
         controller,
         str(success["n"]),
-        _percent(success["rate"]),
-        f"{_percent(success['low'])} .. {_percent(success['high'])}",
+        percent(success["rate"]),
+        f"{percent(success['low'])} .. {percent(success['high'])}",
         str(figures["falls"]),
         *(_share(starts.get(start)) for start in ("standing", "walking")),
         _figure(figures["velocity_error"], "m/s"),
@@ -101,7 +111,8 @@ def _row(suite: str, controller: str, figures: dict[str, Any]) -> list[str]:
     ]
 
 
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
+    """A share as text."""
     return f"{100.0 * value:.1f} %"
 
 

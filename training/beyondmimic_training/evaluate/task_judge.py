@@ -31,8 +31,8 @@ class TaskResult:
     """What was left to do at the end [m]."""
     min_clearance: float | None
     """Least distance of a key point's sphere from an obstacle [m]; None without obstacles."""
-    contact: bool
-    """Whether the physics saw a touch."""
+    contact: str
+    """Who touched what, in the physics; empty: nobody."""
     grazed: bool
     """Whether a key point's sphere came into an obstacle."""
     walked: float
@@ -92,7 +92,7 @@ def summarize_tasks(results: Sequence[TaskResult]) -> dict[str, Any]:
         "success": {"rate": len(good) / len(results), "low": low, "high": high, "n": len(results)},
         "reached": counts["reached"],
         "touched": counts["touched"],
-        "contacts": sum(r.contact for r in results),
+        "contacts": sum(bool(r.contact) for r in results),
         "falls": counts["fell"],
         "outcomes": {name: counts[name] for name in OUTCOMES},
         "time_to_goal": _spread(times),

@@ -10,6 +10,7 @@ from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.robot.kinematics import Kinematics
 from beyondmimic_diffusion.core.rotations import yaw_of
 from beyondmimic_diffusion.core.types import Array
+from beyondmimic_diffusion.sim.witness import Witness
 
 from .controllers import TICKS_PER_SETPOINT, Controller
 from .finish import Track
@@ -29,8 +30,8 @@ class TaskTrace:
     trace: Trace
     clearance: Array
     """Of the nearest key point's sphere in each frame [m], shape (T,); infinite without obstacles."""
-    contact: bool
-    """Whether the physics saw the robot touch an obstacle."""
+    contact: str
+    """Who touched what, in the physics; empty: nobody."""
     done_at: float | None
     """When the finish came true [s]."""
     left: float
@@ -80,7 +81,7 @@ def run_task(
                 break
         controller.act(tick, START + time, fleet, None)
         fleet.advance([0])
-        observer.contact |= fleet.sims[0].touches_obstacle()
+        observer.witness.look()
     return observer.trace(fleet.is_down(0), gave_up())
 
 
@@ -94,7 +95,7 @@ class _Observer:
         self._velocity: list[Array] = []
         self._clearance: list[float] = []
         self._left = np.inf
-        self.contact = False
+        self.witness = Witness(fleet.sims[0])
         self.done_at: float | None = None
 
     def look(self, time: float) -> None:
@@ -116,7 +117,7 @@ class _Observer:
         return float(np.min(self._sdf.query(points[0], time)[0] - g1.KEY_POINT_RADII))
 
     def over(self, time: float) -> bool:
-        if self.contact or self._clearance[-1] < 0.0:
+        if self.witness.touches or self._clearance[-1] < 0.0:
             return True
         if self.done_at is not None:
             return time >= self.done_at + AFTERMATH
@@ -124,4 +125,4 @@ class _Observer:
 
     def trace(self, fell: bool, gave_up: str) -> TaskTrace:
         trace = Trace(np.array(self._qpos, np.float32), np.array(self._velocity, np.float32), fell)
-        return TaskTrace(trace, np.array(self._clearance), self.contact, self.done_at, self._left, gave_up)
+        return TaskTrace(trace, np.array(self._clearance), self.witness.last, self.done_at, self._left, gave_up)
