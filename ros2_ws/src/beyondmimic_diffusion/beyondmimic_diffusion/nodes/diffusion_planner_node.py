@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
-from beyondmimic_msgs.msg import ActionPlan, GuidanceGoal, GuidanceStats, PlannerStatus
+from beyondmimic_msgs.msg import ActionPlan, GuidanceGoal, GuidanceStats, PlannerStatus, SdfScene
 from beyondmimic_msgs.msg import JointCommand as JointCommandMsg
 from beyondmimic_msgs.msg import RobotState as RobotStateMsg
 from nav_msgs.msg import Path
@@ -27,8 +27,8 @@ from ..core.types import Plan, RobotState
 from ..ros import qos
 from ..ros.clock import LoopClock
 from ..ros.conversions import (
+    FrameNames,
     JointMap,
-    goals_from_msg,
     joint_command_from_msg,
     path_to_msg,
     plan_to_msg,
@@ -37,6 +37,7 @@ from ..ros.conversions import (
     stats_to_msg,
 )
 from ..ros.diagnostics import Diagnosis, Level
+from ..ros.goal_reader import GoalReader
 from ..ros.lifecycle import ManagedNode, prefer_this_process, run
 
 _STATUS_PERIOD = 0.1
@@ -63,7 +64,8 @@ class DiffusionPlannerConfig:
     injected_delay: float = param(
         0.0, unit="s", lo=0.0, hi=1.0, doc="Publish plans so much later; for tests of a late planner.", read_only=True
     )
-    odom_frame: str = param("odom", doc="Frame of the predicted poses.", read_only=True)
+    odom_frame: str = param("odom", doc="Frame of goals, obstacles and predicted poses.", read_only=True)
+    base_frame: str = param("pelvis", doc="Frame of poses relative to the robot.", read_only=True)
     planner: PlannerConfig = field(default_factory=PlannerConfig)
     steering: SteeringConfig = field(default_factory=SteeringConfig)
 
@@ -88,6 +90,8 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         manifest.check_rate(config.step_dt)
         _warm_up(self._policy, config)
         self._joints = JointMap(g1.JOINT_NAMES)
+        self._reader = GoalReader(manifest, config.steering.goals, FrameNames(config.odom_frame, config.base_frame))
+        self._bad_scene = ""
         self._loop_clock = LoopClock(self)
         self._worker: PlanWorker | None = None
         self._session = 0
@@ -100,6 +104,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
             self.create_subscription(RobotStateMsg, "robot_state", self._on_state, qos.NEWEST),
             self.create_subscription(JointCommandMsg, "applied_joint_commands", self._on_applied, qos.DECIMATED),
             self.create_subscription(GuidanceGoal, "guidance/active", self._on_goal, qos.LATCHED),
+            self.create_subscription(SdfScene, "guidance/scene", self._on_scene, qos.LATCHED),
         )
         self._reset = self.create_service(Trigger, "planner/reset", self._on_reset)
         self._timer = self.create_timer(_STATUS_PERIOD, self._on_status, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -151,13 +156,32 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         self._worker.put_executed(command.stamp, command.position)
 
     def _on_goal(self, msg: GuidanceGoal) -> None:
+        self._reader.take_goal(msg)
+        self._serve()
+
+    def _on_scene(self, msg: SdfScene) -> None:
+        try:
+            self._reader.take_scene(msg)
+            self._bad_scene = ""
+        except BeyondMimicError as error:
+            self._bad_scene = f"guidance/scene {msg.seq} refused, the one before counts: {error}"
+            self.get_logger().warning(self._bad_scene, throttle_duration_sec=1.0)
+        self._serve()
+
+    def _serve(self) -> None:
+        """Hand goal and scene to the worker, or tell why not."""
         if self._worker is None:
             return
         try:
-            self._worker.put_goals(goals_from_msg(msg), msg.seq)
+            served = self._reader.goals()
         except BeyondMimicError as error:
             self._worker.refuse_goal(str(error))
-            self.get_logger().warning(f"guidance goal {msg.seq} refused: {error}", throttle_duration_sec=1.0)
+            self.get_logger().warning(f"guidance goal refused: {error}", throttle_duration_sec=1.0)
+            return
+        if served is not None:
+            self._worker.put_goals(*served)
+        if self._bad_scene:
+            self._worker.refuse_goal(self._bad_scene)
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.success = self._worker is not None

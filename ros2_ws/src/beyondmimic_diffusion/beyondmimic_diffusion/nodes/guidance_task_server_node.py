@@ -1,34 +1,43 @@
-"""What the operator wants, from ``cmd_vel`` and ``joy``, as the one latched goal on ``guidance/active``."""
+"""What the operator wants, from topics, actions and services, as the one latched goal on ``guidance/active``."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
 
-from beyondmimic_msgs.msg import GuidanceGoal
-from geometry_msgs.msg import Twist, TwistStamped
+from beyondmimic_msgs.action import ReachWaypoint
+from beyondmimic_msgs.msg import GuidanceGoal, SdfScene
+from beyondmimic_msgs.srv import SetGuidance
+from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
+from nav_msgs.msg import OccupancyGrid
 from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import Joy
 from std_srvs.srv import Trigger
 
-from ..core.errors import GoalError
-from ..core.guidance.goals import JoystickGoal
+from ..core.errors import BeyondMimicError, GoalError
 from ..core.guidance.teleop import JoyConfig, JoyMapping, VelocityLimits, VelocityTask
 from ..core.parameters import param, validate
+from ..core.tasks import TaskCode
 from ..ros import qos
-from ..ros.conversions import velocity_goal_to_msg
+from ..ros.clock import LoopClock
+from ..ros.conversions import FrameNames
 from ..ros.diagnostics import Diagnosis, Level
+from ..ros.goal_writer import GoalWriter
 from ..ros.lifecycle import ManagedNode, run
+from ..ros.obstacle_store import ObstacleStore, SceneConfig
+from ..ros.picture import Picture
+from ..ros.readiness import Readiness, ReadinessConfig
+from ..ros.task_actions import KeyframeTaskAction, StandTaskAction, TasksConfig, TaskWorld, WaypointTaskAction
+from ..ros.task_desk import TaskDesk
+from ..ros.transforms import TransformListener
 
 _TICK = 0.05
-"""How often the goal is looked at [s]."""
-_IDLE_PERIOD = 0.5
-"""A goal that does not change is repeated this often [s]."""
+"""How often tasks are advanced and the goal is looked at [s]."""
 
 
 @dataclass(frozen=True)
 class GuidanceTaskServerConfig:
-    """What an operator may choose about commands."""
+    """What an operator may choose about commands, tasks and obstacles."""
 
     autostart: bool = param(True, doc="Configure and activate without being asked.", read_only=True)
     enable_stamped_cmd_vel: bool = param(True, doc="cmd_vel is TwistStamped; false: Twist.", read_only=True)
@@ -36,63 +45,100 @@ class GuidanceTaskServerConfig:
         0.5, unit="s", lo=0.05, hi=5.0, doc="A command that is not renewed for this long means stand.", read_only=True
     )
     base_frame: str = param("pelvis", doc="Frame of the commanded velocity (its heading only).", read_only=True)
+    odom_frame: str = param("odom", doc="Frame in which goals and obstacles are kept.", read_only=True)
+    goal_pose_heading: bool = param(True, doc="A goal_pose is reached with its heading; false: with any.")
     limits: VelocityLimits = field(default_factory=VelocityLimits)
     joy: JoyConfig = field(default_factory=JoyConfig)
+    tasks: TasksConfig = field(default_factory=TasksConfig)
+    scene: SceneConfig = field(default_factory=SceneConfig)
+    ready: ReadinessConfig = field(default_factory=ReadinessConfig)
 
     def __post_init__(self) -> None:
         validate(self)
 
 
 class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
-    """Keeps one :class:`VelocityTask` and tells the planner of it."""
+    """Hands what comes to the desk, the store and the velocity task, and publishes what follows."""
 
     def __init__(self, **node_arguments):
         super().__init__("guidance_task_server", GuidanceTaskServerConfig, **node_arguments)
 
     def configure(self) -> None:
-        """Make topics and services."""
+        """Make topics, actions and services."""
         config = self.parameters.config
-        self._task = VelocityTask(config.cmd_vel_timeout)
+        names = FrameNames(config.odom_frame, config.base_frame)
+        self._transforms = TransformListener(self, config.odom_frame)
+        self._loop_clock = LoopClock(self, on_jump=lambda step: self._transforms.buffer.clear())
+        self._teleop = VelocityTask(config.cmd_vel_timeout)
         self._joy = JoyMapping(config.joy, config.limits)
-        self.parameters.on_change(self._on_parameters)
-        self._seq = 0
-        self._published: tuple[JoystickGoal | None, float] = (None, 0.0)
+        self._store = ObstacleStore(self._transforms.buffer, config.odom_frame, config.scene)
+        self._readiness = Readiness(self, config.ready)
+        self._waypoint = WaypointTaskAction()
+        world = TaskWorld(
+            lambda: self.parameters.config.tasks, self._transforms.buffer, names, self._store, config.scene.avoid
+        )
+        self._desk = TaskDesk(
+            self,
+            (self._waypoint, KeyframeTaskAction(), StandTaskAction()),
+            world,
+            self._readiness,
+            self._teleop,
+            self._loop_clock.now,
+            lambda: self.active,
+        )
         self._refused, self._refusal = 0, ""
+        self.parameters.on_change(self._on_parameters)
         self._goal_pub = self.create_publisher(GuidanceGoal, "guidance/active", qos.LATCHED)
-        if config.enable_stamped_cmd_vel:
-            cmd_vel = self.create_subscription(TwistStamped, "cmd_vel", self._on_stamped, qos.ORDER)
-        else:
-            cmd_vel = self.create_subscription(Twist, "cmd_vel", self._on_twist, qos.ORDER)
-        self._inputs = (cmd_vel, self.create_subscription(Joy, "joy", self._on_joy, qos.SENSOR_INPUT))
-        self._clear = self.create_service(Trigger, "guidance/clear", self._on_clear)
+        self._scene_pub = self.create_publisher(SdfScene, "guidance/scene", qos.LATCHED)
+        self._picture = Picture(self, self._store, self._desk, config.odom_frame)
+        self._writer = GoalWriter(self._goal_pub, self._teleop, self._desk, self._store, names, config.scene.avoid)
+        self._scene_version = -1
+        self._subscribe(config)
+        self._offered = (
+            self.create_service(Trigger, "guidance/clear", self._on_clear),
+            self.create_service(SetGuidance, "guidance/set_terms", self._on_set_terms),
+        )
         self._timer = self.create_timer(_TICK, self._on_tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.diagnostics.add("commands", self._diagnose)
 
+    def _subscribe(self, config: GuidanceTaskServerConfig) -> None:
+        velocity = TwistStamped if config.enable_stamped_cmd_vel else Twist
+        self._inputs = (
+            self.create_subscription(velocity, "cmd_vel", self._on_velocity, qos.ORDER),
+            self.create_subscription(Joy, "joy", self._on_joy, qos.SENSOR_INPUT),
+            self.create_subscription(PoseStamped, "goal_pose", self._on_goal_pose, qos.ORDER),
+            self.create_subscription(SdfScene, "sdf_scene", self._on_scene, qos.SCENE_INPUT),
+            self.create_subscription(OccupancyGrid, config.scene.map_topic, self._on_map, qos.SCENE_INPUT),
+        )
+
     def activate(self) -> None:
         """Start with the wish to stand."""
-        self._task.stop()
-        self._published = (None, 0.0)
+        self._teleop.stop()
+        self._writer.reset()
 
     def deactivate(self) -> None:
         """Leave the planner with the wish to stand."""
-        self._task.stop()
-        self._publish(time.monotonic())
+        self._teleop.stop()
+        self._desk.drop(TaskCode.NOT_READY, "the task server was deactivated")
+        self._writer.publish(self._loop_clock.now())
 
     def cleanup(self) -> None:
-        """Remove topics and services."""
+        """Remove topics, actions and services."""
         self.destroy_timer(self._timer)
-        self.destroy_service(self._clear)
-        self.destroy_publisher(self._goal_pub)
+        for service in self._offered:
+            self.destroy_service(service)
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
+        for part in (self._desk, self._readiness, self._transforms, self._picture):
+            part.destroy()
+        self.destroy_publisher(self._goal_pub)
+        self.destroy_publisher(self._scene_pub)
 
     def _on_parameters(self, config: GuidanceTaskServerConfig) -> None:
         self._joy = JoyMapping(config.joy, config.limits)
 
-    def _on_stamped(self, msg: TwistStamped) -> None:
-        self._on_twist(msg.twist)
-
-    def _on_twist(self, twist: Twist) -> None:
+    def _on_velocity(self, msg: TwistStamped | Twist) -> None:
+        twist = msg.twist if isinstance(msg, TwistStamped) else msg
         self._take((twist.linear.x, twist.linear.y, twist.angular.z), "cmd_vel")
 
     def _on_joy(self, msg: Joy) -> None:
@@ -108,51 +154,81 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         if not self.active:
             return
         try:
-            self._task.command(self.parameters.config.limits.clip(velocity), time.monotonic())
+            self._teleop.command(self.parameters.config.limits.clip(velocity), time.monotonic())
         except GoalError as error:
             self._refuse(source, error)
 
-    def _refuse(self, source: str, error: GoalError) -> None:
+    def _on_goal_pose(self, msg: PoseStamped) -> None:
+        if self.active:
+            goal = ReachWaypoint.Goal(pose=msg, use_heading=self.parameters.config.goal_pose_heading)
+            self._desk.start(self._waypoint, goal, None)
+
+    def _on_scene(self, msg: SdfScene) -> None:
+        try:
+            self._store.take_scene(msg, self._loop_clock.now())
+        except GoalError as error:
+            self._refuse("sdf_scene", error)
+
+    def _on_map(self, msg: OccupancyGrid) -> None:
+        try:
+            self._store.take_map(msg)
+        except GoalError as error:
+            self._refuse("map", error)
+
+    def _refuse(self, source: str, error: BeyondMimicError) -> None:
         self._refused += 1
         self._refusal = f"{source} refused: {error}"
         self.get_logger().warning(self._refusal, throttle_duration_sec=1.0)
 
     def _on_clear(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self._task.stop()
+        self._teleop.stop()
+        self._desk.drop(TaskCode.CANCELED, "cleared by guidance/clear")
         response.success, response.message = True, "all goals dropped; standing"
         return response
 
+    def _on_set_terms(self, request: SetGuidance.Request, response: SetGuidance.Response) -> SetGuidance.Response:
+        try:
+            if not self.active:
+                raise GoalError("the task server is not active")
+            response.seq = self._writer.set_terms(request.goal, self._transforms.buffer, self._loop_clock.now())
+        except GoalError as error:
+            response.message = str(error)
+            self._refuse("guidance/set_terms", error)
+            return response
+        response.success, response.message = True, "in force"
+        return response
+
     def _on_tick(self) -> None:
+        now = self._loop_clock.now()
+        for note in self._store.refresh(now):
+            self._refuse("sdf_scene", GoalError(note))
         if not self.active:
             return
         self.heartbeat.beat()
-        now = time.monotonic()
-        goal, at = self._published
-        wanted = self._task.goal(now, 0.0)
-        changed = goal is None or not _same(goal, wanted)
-        renew = self._task.active(now) and now - at >= 0.5 * self.parameters.config.cmd_vel_timeout
-        if changed or renew or now - at >= _IDLE_PERIOD:
-            self._publish(now)
-
-    def _publish(self, now: float) -> None:
-        stamp = self.get_clock().now().nanoseconds * 1e-9
-        goal = self._task.goal(now, stamp)
-        self._seq += 1
-        self._goal_pub.publish(velocity_goal_to_msg(goal, self._seq, stamp, self.parameters.config.base_frame))
-        self._published = (goal, now)
+        if self._store.version != self._scene_version:
+            self._scene_version = self._store.version
+            self._scene_pub.publish(self._store.message(now))
+        self._desk.tick()
+        self._writer.tick(now)
+        self._picture.tick(now)
 
     def _diagnose(self) -> Diagnosis:
-        goal, _ = self._published
-        wish = "none" if goal is None else f"{tuple(goal.vel_xy_c)} m/s, {float(goal.yaw_rate)} rad/s"
-        values = {"goal": wish, "seq": self._seq, "refused": self._refused, "last_refusal": self._refusal}
+        values = {
+            "goal": self._writer.words,
+            "seq": self._writer.seq,
+            "task": "none" if self._desk.job is None else self._desk.job.action.name,
+            "last_task": self._desk.last_end,
+            "obstacles": len(self._store.solids),
+            "refused": self._refused,
+            "last_refusal": self._refusal,
+        }
+        waiting = self._store.waiting_for
         if self._refusal:
             self._refusal, text = "", self._refusal
             return Diagnosis(Level.WARN, text, values)
+        if waiting:
+            return Diagnosis(Level.WARN, f"obstacles wait for frames: {', '.join(waiting)}", values)
         return Diagnosis(Level.OK, "serving", values)
-
-
-def _same(a: JoystickGoal, b: JoystickGoal) -> bool:
-    return tuple(a.vel_xy_c) == tuple(b.vel_xy_c) and float(a.yaw_rate) == float(b.yaw_rate)
 
 
 def main() -> None:

@@ -46,6 +46,12 @@ SENSOR_INPUT = qos_profile_sensor_data
 TRANSFORMS = _profile(reliable=True, depth=100)
 """``/tf``, as tf2 has it."""
 
+STATIC_TRANSFORMS = _profile(reliable=True, depth=100, latched=True)
+"""``/tf_static``: each publisher's last message, also for who joins late."""
+
+SCENE_INPUT = _profile(reliable=True, depth=10, latched=True)
+"""``sdf_scene`` and ``map`` on the reading side: additions and removals that come quickly must not be lost."""
+
 
 def plan(horizon: float) -> QoSProfile:
     """``plan`` on the publishing side: a plan that has run out is not delivered any more.

@@ -112,6 +112,11 @@ class VelocityTask:
         self._timeout = timeout
         self.stop()
 
+    @property
+    def timeout(self) -> float:
+        """A command that is not renewed for this long is dropped [s]."""
+        return self._timeout
+
     def stop(self) -> None:
         """Drop the command: stand."""
         self._velocity = (0.0, 0.0, 0.0)

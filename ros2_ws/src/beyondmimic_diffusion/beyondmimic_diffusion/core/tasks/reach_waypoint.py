@@ -97,6 +97,16 @@ class ReachWaypoint(Task):
         return self._way
 
     @property
+    def heading_w(self) -> float | None:
+        """What is faced on arrival [rad]; None: anything."""
+        return self._heading
+
+    @property
+    def planner(self) -> RoutePlanner | None:
+        """What seeks its route: give it a new map when obstacles come or go; None: it goes straight."""
+        return self._planner
+
+    @property
     def speed(self) -> float:
         """Planar speed, averaged [m/s]."""
         return self._velocity.speed

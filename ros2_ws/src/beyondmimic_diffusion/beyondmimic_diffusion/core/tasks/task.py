@@ -50,6 +50,8 @@ class TaskCode(IntEnum):
     NOT_READY = 12
     """Planner or executor is not running or not armed."""
     ROBOT_FELL = 13
+    TELEOP = 14
+    """The operator steers."""
 
 
 ACTION_CODES = {"ReachWaypoint": 100, "ReachKeyframe": 200, "Stand": 300}

@@ -17,8 +17,14 @@ from .geometry import (
     vector_from_msg,
 )
 from .guidance import (
+    FrameNames,
     goals_from_msg,
+    goals_to_msg,
+    placed_goal,
+    placed_pose,
+    scene_term,
     velocity_goal_to_msg,
+    yaw_from_pose,
 )
 from .joints import (
     ImuWriter,
@@ -30,6 +36,11 @@ from .joints import (
     joint_command_from_msg,
     joint_sample_from_msg,
 )
+from .keyframe import (
+    key_point,
+    keyframe_from_msg,
+    keyframes_to_msg,
+)
 from .plan import (
     cost_stats_to_msg,
     path_to_msg,
@@ -37,6 +48,13 @@ from .plan import (
     plan_to_msg,
     planner_status_to_msg,
     stats_to_msg,
+)
+from .scene import (
+    map_to_grid,
+    obstacle_from_msg,
+    obstacle_to_msg,
+    occupancy_map_from_msg,
+    scene_from_msg,
 )
 from .state import (
     base_transforms,
@@ -55,6 +73,7 @@ from .time import (
 )
 
 __all__ = [
+    "FrameNames",
     "ImuWriter",
     "JointCommandWriter",
     "JointMap",
@@ -70,11 +89,21 @@ __all__ = [
     "executor_state_to_msg",
     "floats",
     "goals_from_msg",
+    "goals_to_msg",
     "imu_sample_from_msg",
     "joint_command_from_msg",
     "joint_sample_from_msg",
+    "key_point",
+    "keyframe_from_msg",
+    "keyframes_to_msg",
+    "map_to_grid",
+    "obstacle_from_msg",
+    "obstacle_to_msg",
+    "occupancy_map_from_msg",
     "odometry_to_msg",
     "path_to_msg",
+    "placed_goal",
+    "placed_pose",
     "plan_from_msg",
     "plan_to_msg",
     "planner_status_to_msg",
@@ -83,6 +112,8 @@ __all__ = [
     "robot_state_from_msg",
     "robot_state_to_msg",
     "root_from_odometry",
+    "scene_from_msg",
+    "scene_term",
     "set_stamp",
     "stats_to_msg",
     "time_from_msg",
@@ -90,4 +121,5 @@ __all__ = [
     "transform_to_msg",
     "vector_from_msg",
     "velocity_goal_to_msg",
+    "yaw_from_pose",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import array
 
 import numpy as np
-from geometry_msgs.msg import Pose, Quaternion, Vector3
+from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 
 from ...core.types import Array
 
@@ -21,12 +21,12 @@ def quat_from_msg(quat: Quaternion) -> Array:
     return np.array([quat.w, quat.x, quat.y, quat.z])
 
 
-def vector_from_msg(vector: Vector3) -> Array:
+def vector_from_msg(vector: Vector3 | Point) -> Array:
     """Message -> shape (3,)."""
     return np.array([vector.x, vector.y, vector.z])
 
 
-def assign_vector(target: Vector3, values: Array) -> None:
+def assign_vector(target: Vector3 | Point, values: Array) -> None:
     """Write shape (3,) into a message."""
     target.x, target.y, target.z = (float(v) for v in values)
 

@@ -2,70 +2,311 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 from beyondmimic_msgs import msg as bm
+from geometry_msgs.msg import Pose, PoseStamped
 
 from ...core.errors import GoalError
-from ...core.guidance.goals import Goal, HeadingGoal, JoystickGoal
-from ...core.rotations import yaw_of
-from .geometry import quat_from_msg
+from ...core.guidance.goals import (
+    CustomGoal,
+    Goal,
+    HeadingGoal,
+    JoystickGoal,
+    KeyframeGoal,
+    ObstacleScene,
+    WaypointGoal,
+)
+from ...core.rotations import quat_from_yaw, yaw_of
+from ...core.types import Array
+from ..frames import plain
+from .geometry import quat_from_msg, quat_to_msg
+from .keyframe import Frames, keyframe_from_msg, keyframes_to_msg
 from .time import set_stamp, time_from_msg, time_to_msg
 
+TERM = bm.GuidanceTerm
 
-def velocity_goal_to_msg(goal: JoystickGoal, seq: int, stamp: float, base_frame: str = "pelvis") -> bm.GuidanceGoal:
-    """A velocity goal as the full set of active terms; an expiry of infinity becomes zero, as the message has it."""
+
+@dataclass(frozen=True)
+class FrameNames:
+    """In which frames goals travel."""
+
+    odom: str = "odom"
+    base: str = "pelvis"
+
+
+def goals_to_msg(
+    goals: Sequence[Goal],
+    seq: int,
+    stamp: float,
+    expires: float = math.inf,
+    names: FrameNames | None = None,
+    with_scene: bool = False,
+) -> bm.GuidanceGoal:
+    """Goals as the full set of active terms.
+
+    Args:
+        goals: Velocities, waypoints, headings, keyframes.
+        seq: Number of the message.
+        stamp: When it is given [s].
+        expires: From then on it does not count [s]; a goal that expires sooner counts. Infinity becomes zero.
+        names: Frames; None: defaults.
+        with_scene: Adds the term that keeps clear of ``guidance/scene``.
+    """
+    names = names or FrameNames()
     msg = bm.GuidanceGoal(seq=seq, global_scale=1.0)
     set_stamp(msg.header, stamp)
-    msg.header.frame_id = "odom"
-    if math.isfinite(goal.expires):
-        msg.expires = time_to_msg(goal.expires)
-    term = bm.GuidanceTerm(type=bm.GuidanceTerm.VELOCITY, name="velocity", weight=1.0)
-    set_stamp(term.velocity.header, stamp)
-    term.velocity.header.frame_id = base_frame
-    term.velocity.twist.linear.x, term.velocity.twist.linear.y = (float(v) for v in goal.vel_xy_c)
-    term.velocity.twist.angular.z = float(goal.yaw_rate)
-    msg.terms = [term]
+    msg.header.frame_id = names.odom
+    expires = min([expires, *(goal.expires for goal in goals)])
+    if math.isfinite(expires):
+        msg.expires = time_to_msg(expires)
+    terms = []
+    for goal in goals:
+        terms.extend(_terms(goal, stamp, names))
+    msg.terms = [*terms, scene_term()] if with_scene else terms
     return msg
 
 
-def goals_from_msg(msg: bm.GuidanceGoal) -> tuple[Goal, ...]:
-    """All terms with a weight, as goals; none if the message asks for no guidance.
+def velocity_goal_to_msg(goal: JoystickGoal, seq: int, stamp: float, base_frame: str = "pelvis") -> bm.GuidanceGoal:
+    """A velocity goal alone."""
+    return goals_to_msg((goal,), seq, stamp, names=FrameNames(base=base_frame))
+
+
+def scene_term() -> bm.GuidanceTerm:
+    """Keep clear of ``guidance/scene``."""
+    return TERM(type=TERM.SDF, name="obstacles", weight=1.0)
+
+
+def _terms(goal: Goal, stamp: float, names: FrameNames) -> list[bm.GuidanceTerm]:
+    if isinstance(goal, JoystickGoal):
+        term = TERM(type=TERM.VELOCITY, name="velocity", weight=1.0)
+        set_stamp(term.velocity.header, stamp)
+        term.velocity.header.frame_id = names.base
+        twist = term.velocity.twist
+        twist.linear.x, twist.linear.y = (float(v) for v in np.asarray(goal.vel_xy_c))
+        twist.angular.z = float(goal.yaw_rate)
+        return [term]
+    if isinstance(goal, WaypointGoal):
+        return _waypoint_terms(goal, stamp, names)
+    if isinstance(goal, HeadingGoal):
+        return [_heading_term(float(goal.heading_w), stamp, names)]
+    if isinstance(goal, KeyframeGoal):
+        term = TERM(type=TERM.KEYFRAME, name="keyframe", weight=1.0)
+        term.keyframes = keyframes_to_msg((goal,), names.odom, names.base)
+        return [term]
+    raise GoalError(f"a {type(goal).__name__} has no message; velocities, waypoints, headings and keyframes have")
+
+
+def _waypoint_terms(goal: WaypointGoal, stamp: float, names: FrameNames) -> list[bm.GuidanceTerm]:
+    term = TERM(type=TERM.WAYPOINT, name="waypoint", weight=1.0, waypoint_passing=not bool(goal.stop))
+    term.waypoint.pose.position.x, term.waypoint.pose.position.y = (float(v) for v in np.asarray(goal.position_xy_w))
+    term.waypoint_speed = 0.0 if goal.max_speed is None else float(goal.max_speed)
+    set_stamp(term.waypoint.header, stamp)
+    term.waypoint.header.frame_id = names.odom
+    return [term] if goal.heading_w is None else [term, _heading_term(float(goal.heading_w), stamp, names)]
+
+
+def _heading_term(heading_w: float, stamp: float, names: FrameNames) -> bm.GuidanceTerm:
+    term = TERM(type=TERM.HEADING, name="heading", weight=1.0)
+    set_stamp(term.waypoint.header, stamp)
+    term.waypoint.header.frame_id = names.odom
+    term.waypoint.pose.orientation = quat_to_msg(quat_from_yaw(heading_w))
+    return term
+
+
+def goals_from_msg(
+    msg: bm.GuidanceGoal,
+    names: FrameNames | None = None,
+    scene: ObstacleScene | None = None,
+    custom: bool = False,
+) -> tuple[Goal, ...]:
+    """All terms with a weight, as goals; none if the message asks for no guidance. A heading joins a waypoint.
+
+    Args:
+        msg: With all places in the odometry's frame.
+        names: Frames; None: defaults.
+        scene: What the SDF term stands for; None: no scene is known.
+        custom: Whether users' costs are served.
 
     Raises:
-        GoalError: NaN, or something that the planner does not serve: it is refused, never served by halves.
+        GoalError: NaN, another frame, or something that is not served: it is refused, never served by halves.
     """
     if msg.global_scale == 0.0:
         return ()
     if msg.global_scale != 1.0:
         raise GoalError(f"goal {msg.seq}: global_scale {msg.global_scale}; give 0 or 1, and set planner.guidance_scale")
+    names = names or FrameNames()
     expires = time_from_msg(msg.expires) or math.inf
+    terms = [term for term in msg.terms if term.weight != 0.0]
+    for term in terms:
+        if term.type != TERM.CUSTOM:
+            _require_plain(term)
+    heading = next((heading_of(t, names) for t in terms if t.type == TERM.HEADING), None)
+    joined = any(term.type == TERM.WAYPOINT for term in terms)
+    given = time_from_msg(msg.header.stamp)
     goals: list[Goal] = []
-    for term in msg.terms:
-        if term.weight == 0.0:
-            continue
-        _require_plain(term)
-        if term.type == bm.GuidanceTerm.VELOCITY:
-            twist = term.velocity.twist
-            goals.append(JoystickGoal((twist.linear.x, twist.linear.y), twist.angular.z, expires=expires))
-        elif term.type == bm.GuidanceTerm.HEADING:
-            heading = float(yaw_of(quat_from_msg(term.waypoint.pose.orientation)))
-            goals.append(HeadingGoal(heading, expires=expires))
-        else:
-            raise GoalError(
-                f"guidance term '{term.name}' has type {term.type}; served are VELOCITY (0) and HEADING (4)"
-            )
+    for term in terms:
+        if term.type == TERM.WAYPOINT:
+            goals.append(_waypoint(term, heading, expires, names))
+        elif term.type == TERM.KEYFRAME:
+            goals.extend(_keyframes(term, given, expires, names))
+        elif term.type == TERM.CUSTOM:
+            goals.append(_custom(term, expires, custom))
+        elif not (term.type == TERM.HEADING and joined):
+            goals.append(_plain_goal(term, names, scene, expires))
+    _require_together(goals)
     return tuple(goals)
+
+
+def _plain_goal(term: bm.GuidanceTerm, names: FrameNames, scene: ObstacleScene | None, expires: float) -> Goal:
+    """Terms that stand for themselves."""
+    if term.type == TERM.VELOCITY:
+        twist = term.velocity.twist
+        return JoystickGoal((twist.linear.x, twist.linear.y), twist.angular.z, expires=expires)
+    if term.type == TERM.HEADING:
+        return HeadingGoal(heading_of(term, names), expires=expires)
+    if term.type == TERM.SDF:
+        return _obstacles(term, scene, expires)
+    raise GoalError(f"guidance term '{term.name}' has type {term.type}; served are 0 to 4 and CUSTOM (255)")
+
+
+def _waypoint(term: bm.GuidanceTerm, heading: float | None, expires: float, names: FrameNames) -> WaypointGoal:
+    _require_frame(term, names)
+    position = term.waypoint.pose.position
+    speed = float(term.waypoint_speed) if term.waypoint_speed != 0.0 else None
+    return WaypointGoal(
+        (position.x, position.y), heading, max_speed=speed, stop=not term.waypoint_passing, expires=expires
+    )
+
+
+def _obstacles(term: bm.GuidanceTerm, scene: ObstacleScene | None, expires: float) -> ObstacleScene:
+    if scene is None:
+        raise GoalError(
+            f"guidance term '{term.name}' asks to keep clear of a scene, but none has come on guidance/scene"
+        )
+    return ObstacleScene(scene.sdf_w, stamp=scene.stamp, expires=expires)
+
+
+def _keyframes(term: bm.GuidanceTerm, given: float, expires: float, names: FrameNames) -> list[KeyframeGoal]:
+    if not term.keyframes:
+        raise GoalError(f"guidance term '{term.name}' has no keyframes; give at least one")
+    frames = (keyframe_from_msg(frame, given, names.odom, names.base) for frame in term.keyframes)
+    return [replace(goal, expires=expires) for goal in frames]
+
+
+def _custom(term: bm.GuidanceTerm, expires: float, enabled: bool) -> CustomGoal:
+    if not enabled:
+        raise GoalError(
+            f"guidance term '{term.name}' asks for the user's cost '{term.custom_plugin}'; name the module that "
+            "registers it in the planner's parameter steering.goals.custom.modules"
+        )
+    try:
+        parameters = json.loads(term.custom_json or "{}")
+    except ValueError as error:
+        raise GoalError(f"guidance term '{term.name}': custom_json is not JSON: {error}") from error
+    return CustomGoal(
+        term.custom_plugin,
+        parameters,
+        weight=float(term.weight),
+        first_step=int(term.first_step),
+        last_step=int(term.last_step) or None,
+        clip=float(term.scale_limit) or None,
+        expires=expires,
+    )
+
+
+def heading_of(term: bm.GuidanceTerm, names: FrameNames) -> float:
+    """Heading that a term asks for [rad].
+
+    Raises:
+        GoalError: Another frame than the odometry's, or no orientation.
+    """
+    _require_frame(term, names)
+    return yaw_from_pose(term.waypoint.pose, f"guidance term '{term.name}'")
+
+
+def yaw_from_pose(pose: Pose, what: str) -> float:
+    """Heading of a pose [rad].
+
+    Raises:
+        GoalError: NaN, or an orientation that nobody filled in.
+    """
+    quat: Array = quat_from_msg(pose.orientation)
+    length = float(np.linalg.norm(quat))
+    if not 1e-6 < length < math.inf:
+        raise GoalError(f"{what}: orientation {quat.tolist()} (wxyz) has no direction")
+    return float(yaw_of(quat / length))
+
+
+def _require_frame(term: bm.GuidanceTerm, names: FrameNames) -> None:
+    frame = plain(term.waypoint.header.frame_id)
+    if frame not in ("", plain(names.odom)):
+        raise GoalError(
+            f"guidance term '{term.name}' is in frame '{frame}', right is '{names.odom}'; "
+            "goals in other frames go to guidance/set_terms or goal_pose, which transform them"
+        )
+
+
+def _require_together(goals: Sequence[Goal]) -> None:
+    moving = [type(goal).__name__ for goal in goals if isinstance(goal, JoystickGoal | WaypointGoal)]
+    if len(moving) > 1:
+        raise GoalError(f"terms for {' and '.join(moving)}: one velocity or one waypoint can be followed at a time")
 
 
 def _require_plain(term: bm.GuidanceTerm) -> None:
     """Refuse what would change how a term counts: weights are the planner's parameters (group steering)."""
-    asked = {
-        name: getattr(term, name)
-        for name, plain in (("weight", 1.0), ("scale_limit", 0.0), ("first_step", 0), ("last_step", 0))
-        if getattr(term, name) != plain
-    }
+    plain_values = (
+        ("weight", 1.0), ("scale_limit", 0.0), ("first_step", 0), ("last_step", 0),
+        ("waypoint_softness", 0.0), ("sdf_margin", 0.0),
+    )  # fmt: skip
+    asked = {name: getattr(term, name) for name, value in plain_values if getattr(term, name) != value}
     if asked:
         raise GoalError(
             f"guidance term '{term.name}': {asked} cannot be given with a goal; set the planner's parameters"
         )
+
+
+def placed_goal(msg: bm.GuidanceGoal, frames: Frames, names: FrameNames) -> bm.GuidanceGoal:
+    """A copy with all places in the odometry's frame.
+
+    Raises:
+        FrameError: A frame is unknown.
+        GoalError: NaN, unknown bodies.
+    """
+    placed = copy.deepcopy(msg)
+    given = time_from_msg(msg.header.stamp)
+    for term in placed.terms:
+        if term.type in (TERM.WAYPOINT, TERM.HEADING):
+            term.waypoint = placed_pose(term.waypoint, frames, names.odom)
+        elif term.type == TERM.KEYFRAME:
+            goals = [keyframe_from_msg(frame, given, names.odom, names.base, frames) for frame in term.keyframes]
+            term.keyframes = keyframes_to_msg(goals, names.odom, names.base)
+    return placed
+
+
+def placed_pose(pose: PoseStamped, frames: Frames, odom_frame: str) -> PoseStamped:
+    """A planar pose in the odometry's frame: position, and heading where an orientation was given.
+
+    Raises:
+        FrameError: Its frame is unknown, or not at its stamp.
+        GoalError: NaN.
+    """
+    position = pose.pose.position
+    point = np.array([position.x, position.y, position.z])
+    quat = quat_from_msg(pose.pose.orientation)
+    if not np.all(np.isfinite([*point, *quat])):
+        raise GoalError(f"pose {point.tolist()}, {quat.tolist()} (wxyz) is not finite")
+    stamp = time_from_msg(pose.header.stamp)
+    frame = frames.lookup(odom_frame, pose.header.frame_id or odom_frame, stamp if stamp > 0.0 else None)
+    placed = PoseStamped()
+    placed.header.stamp, placed.header.frame_id = pose.header.stamp, odom_frame
+    placed.pose.position.x, placed.pose.position.y, placed.pose.position.z = (float(v) for v in frame.point(point))
+    length = float(np.linalg.norm(quat))
+    turned = quat_from_yaw(yaw_of(frame.rotation(quat / length))) if length > 1e-6 else np.zeros(4)
+    placed.pose.orientation = quat_to_msg(turned)
+    return placed

@@ -1,0 +1,144 @@
+"""Whether there is a robot that can do what it is told: state, executor and planner, each of them recently heard."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from beyondmimic_msgs.msg import ExecutorState, GuidanceStats, PlannerStatus
+from beyondmimic_msgs.msg import RobotState as RobotStateMsg
+from rclpy.node import Node
+
+from ..core.errors import BeyondMimicError
+from ..core.parameters import param, validate
+from ..core.robot import g1
+from ..core.tasks import TaskCode
+from ..core.types import RobotState
+from . import qos
+from .conversions import JointMap, robot_state_from_msg, time_from_msg
+
+_PLAYS = (ExecutorState.BLEND, ExecutorState.TRACKING, ExecutorState.COASTING)
+_FELL = (ExecutorState.DAMPING, ExecutorState.E_STOP, ExecutorState.FAULT)
+_PLANS = (PlannerStatus.WARMUP, PlannerStatus.RUNNING, PlannerStatus.DEGRADED)
+
+
+@dataclass(frozen=True)
+class ReadinessConfig:
+    """How recently everything must have been heard."""
+
+    state_timeout: float = param(
+        1.0, unit="s", lo=0.05, hi=10.0, doc="Tasks end when robot_state is silent for this long."
+    )
+    status_timeout: float = param(
+        2.0, unit="s", lo=0.2, hi=20.0, doc="Tasks end when executor or planner are silent for this long."
+    )
+    max_clock_difference: float = param(
+        0.5, unit="s", lo=0.05, hi=10.0, doc="Greatest difference between robot_state's stamp and our clock."
+    )
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+@dataclass
+class _Heard:
+    message: Any = None
+    at: float = -math.inf
+
+    def age(self) -> float:
+        """[s] by the steady clock."""
+        return time.monotonic() - self.at
+
+
+class Readiness:
+    """Listens; every age is by the steady clock."""
+
+    def __init__(self, node: Node, config: ReadinessConfig):
+        self._node = node
+        self._config = config
+        self._joints = JointMap(g1.JOINT_NAMES)
+        self._state, self._executor, self._planner, self._stats = _Heard(), _Heard(), _Heard(), _Heard()
+        table = (
+            (RobotStateMsg, "robot_state", self._state, qos.NEWEST),
+            (ExecutorState, "executor/state", self._executor, qos.LATCHED),
+            (PlannerStatus, "planner/status", self._planner, qos.STREAM),
+            (GuidanceStats, "guidance/stats", self._stats, qos.STREAM),
+        )
+        self._subscriptions = [
+            node.create_subscription(kind, topic, _keeper(place), profile) for kind, topic, place, profile in table
+        ]
+
+    def destroy(self) -> None:
+        """Stop listening."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+
+    def state(self) -> RobotState | None:
+        """The newest robot state; None if there is none, or it cannot be read."""
+        if self._state.message is None:
+            return None
+        try:
+            return robot_state_from_msg(self._state.message, self._joints)
+        except BeyondMimicError as error:
+            self._node.get_logger().warning(f"robot_state refused: {error}", throttle_duration_sec=1.0)
+            return None
+
+    @property
+    def cost(self) -> float:
+        """Weighted cost of the newest plan; NaN if it is not guided, or unknown."""
+        if self._stats.message is None or self._stats.age() > self._config.status_timeout:
+            return math.nan
+        return float(sum(cost.value for cost in self._stats.message.costs))
+
+    @property
+    def planner_state(self) -> int:
+        """One of ``PlannerStatus``'s states."""
+        status: PlannerStatus | None = self._planner.message
+        if status is None or self._planner.age() > self._config.status_timeout:
+            return PlannerStatus.INACTIVE
+        return int(status.state)
+
+    def trouble(self, now: float) -> tuple[TaskCode, str] | None:
+        """What stands in the way of a task, the nearest cause first; None: nothing.
+
+        Args:
+            now: Our clock [s].
+        """
+        config = self._config
+        if self._state.age() > config.state_timeout:
+            return TaskCode.NOT_READY, f"no robot_state {_since(self._state)}; is the estimator running?"
+        state: RobotStateMsg = self._state.message
+        behind = now - time_from_msg(state.header.stamp)
+        if abs(behind) > config.max_clock_difference:
+            return (
+                TaskCode.STALE_CLOCK,
+                f"robot_state is stamped {behind:.2f} s before our clock; is use_sim_time the same for all nodes?",
+            )
+        if self._executor.age() > config.status_timeout:
+            return TaskCode.NOT_READY, f"no executor/state {_since(self._executor)}; is the executor running?"
+        mode: ExecutorState = self._executor.message
+        if mode.state not in _PLAYS:
+            fell = mode.state in _FELL
+            return (
+                TaskCode.ROBOT_FELL if fell else TaskCode.NOT_READY,
+                f"the executor plays no plans (state {mode.state}): {mode.message or 'not armed'}",
+            )
+        if self._planner.age() > config.status_timeout:
+            return TaskCode.NOT_READY, f"no planner/status {_since(self._planner)}; is the planner running?"
+        status: PlannerStatus = self._planner.message
+        if status.state not in _PLANS:
+            return TaskCode.NOT_READY, f"the planner does not plan (state {status.state}): {status.message}"
+        return None
+
+
+def _keeper(place: _Heard):
+    def keep(message: Any) -> None:
+        place.message, place.at = message, time.monotonic()
+
+    return keep
+
+
+def _since(heard: _Heard) -> str:
+    return "has come" if math.isinf(heard.age()) else f"for {heard.age():.1f} s"
