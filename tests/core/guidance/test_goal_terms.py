@@ -174,3 +174,26 @@ def test_a_keyframe_in_the_world_is_met_at_its_place(context, random_plan):
 def test_a_keyframe_on_points_the_policy_does_not_have_is_refused(context):
     with pytest.raises(GoalError, match=r"\['tail'\]; the policy has \['head'\]"):
         goal_terms([KeyframeGoal(("tail",), np.zeros((1, 3)))], replace(context, key_point_names=("head",)))
+
+
+def test_two_keyframes_within_one_horizon_are_two_terms(context):
+    there = replace(context, key_point_names=("head",))
+    goals = [KeyframeGoal(("head",), np.full((1, 3), k), due=10.04 * (1.0 + 0.02 * k)) for k in (0, 1)]
+    assert [term.name for term in goal_terms(goals, there)] == ["keyframe", "keyframe_2"]
+
+
+@pytest.mark.parametrize(
+    ("goal", "group"),
+    [
+        (JoystickGoal((0.3, 0.0)), "velocity"),
+        (HeadingGoal(0.3), "heading"),
+        (ObstacleScene(Sphere((1.0, 0.0, 0.0), 0.2)), "obstacle"),
+        (KeyframeGoal(("head",), np.zeros((1, 3)), due=10.2), "keyframe"),
+    ],
+)
+def test_which_passes_a_cost_guides_is_a_parameter_of_its_group(context, goal, group):
+    plain = GoalConfig()
+    chosen = replace(plain, **{group: replace(getattr(plain, group), lowest_level=3, highest_level=12)})
+    there = replace(context, key_point_names=("head",))
+    assert {(t.lowest_level, t.highest_level) for t in goal_terms([goal], there, chosen)} == {(3, 12)}
+    assert all(t.lowest_level == 0 and t.highest_level >= 19 for t in goal_terms([goal], there, plain))

@@ -11,7 +11,15 @@ from .user_cost import parse_weights
 
 
 @dataclass(frozen=True)
-class VelocityConfig:
+class PassesConfig:
+    """Which denoising passes a cost guides."""
+
+    lowest_level: int = param(0, lo=0, hi=999, doc="Passes below this noise level are not guided by it.")
+    highest_level: int = param(999, lo=0, hi=999, doc="Nor are passes above this one.")
+
+
+@dataclass(frozen=True)
+class VelocityConfig(PassesConfig):
     """Velocity goals."""
 
     weight: float = param(1.0, lo=0.0, hi=100.0, doc="Weight of the planar velocity cost.")
@@ -24,7 +32,7 @@ class VelocityConfig:
 
 
 @dataclass(frozen=True)
-class HeadingConfig:
+class HeadingConfig(PassesConfig):
     """Heading goals."""
 
     weight: float = param(1.0, lo=0.0, hi=100.0, doc="Weight of the heading cost.")
@@ -32,7 +40,7 @@ class HeadingConfig:
 
 
 @dataclass(frozen=True)
-class WaypointConfig:
+class WaypointConfig(PassesConfig):
     """Waypoints."""
 
     mode: str = param(
@@ -50,7 +58,7 @@ class WaypointConfig:
 
 
 @dataclass(frozen=True)
-class ObstacleConfig:
+class ObstacleConfig(PassesConfig):
     """Obstacles."""
 
     weight: float = param(0.05, lo=0.0, hi=100.0, doc="Weight of the barrier.")
@@ -67,7 +75,7 @@ class ObstacleConfig:
 
 
 @dataclass(frozen=True)
-class KeyframeConfig:
+class KeyframeConfig(PassesConfig):
     """Keyframes."""
 
     weight: float = param(1.0, lo=0.0, hi=100.0, doc="Weight of the squared error.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from ..types import Array
 from .barrier import RelaxedBarrier
 from .composer import CostTerm
 from .cost import GuidanceCost, make_cost
-from .goal_config import GoalConfig, VelocityConfig
+from .goal_config import GoalConfig, PassesConfig, VelocityConfig
 from .goals import CustomGoal, Goal, HeadingGoal, JoystickGoal, KeyframeGoal, ObstacleScene, WaypointGoal
 from .heading import HeadingCost, YawRateCost
 from .joystick import JoystickCost
@@ -77,7 +77,17 @@ def goal_terms(goals: Sequence[Goal], context: GoalContext, config: GoalConfig |
         asked = {goal.cost for goal in goals if isinstance(goal, CustomGoal)}
         for name in config.custom.weights().keys() - asked:
             terms.extend(_custom(CustomGoal(name), context, config))
-    return tuple(terms)
+    return _numbered(terms)
+
+
+def _numbered(terms: Sequence[CostTerm]) -> tuple[CostTerm, ...]:
+    """Several keyframes in one horizon are several terms: the second is called ``keyframe_2``."""
+    out: list[CostTerm] = []
+    for term in terms:
+        before = sum(other.name.startswith("keyframe") for other in out)
+        again = term.name == "keyframe" and before > 0
+        out.append(replace(term, name=f"keyframe_{before + 1}") if again else term)
+    return tuple(out)
 
 
 def goal_velocity(
@@ -104,9 +114,10 @@ def velocity_terms(vel_xy_c: Array, yaw_rate: Array, config: VelocityConfig) -> 
         turning: GuidanceCost = HeadingCost(yaw_rate=yaw_rate)
     else:
         turning = YawRateCost(yaw_rate, "mean" if config.yaw_cost == "mean_rate" else "per_step")
+    passes = _passes(config)
     return [
-        CostTerm("velocity", JoystickCost(vel_xy_c, yaw_rate, config.average, config.turn), config.weight),
-        CostTerm("turning", turning, config.yaw_weight),
+        CostTerm("velocity", JoystickCost(vel_xy_c, yaw_rate, config.average, config.turn), config.weight, **passes),
+        CostTerm("turning", turning, config.yaw_weight, **passes),
     ]
 
 
@@ -122,7 +133,8 @@ def _heading(goal: HeadingGoal, context: GoalContext, config: GoalConfig) -> lis
 
 def _heading_term(heading_w: Array | float, context: GoalContext, config: GoalConfig) -> CostTerm:
     error = wrap_angle(np.asarray(heading_w) - np.asarray(context.frame.yaw))
-    return CostTerm("heading", HeadingCost(error, max_rate=config.heading.max_rate), config.heading.weight)
+    settings = config.heading
+    return CostTerm("heading", HeadingCost(error, max_rate=settings.max_rate), settings.weight, **_passes(settings))
 
 
 def _waypoint(goal: WaypointGoal, context: GoalContext, config: GoalConfig) -> list[CostTerm]:
@@ -136,7 +148,8 @@ def _waypoint(goal: WaypointGoal, context: GoalContext, config: GoalConfig) -> l
     consistent = settings.mode == "consistent"
     cost = WaypointCost(_to_character(goal.position_xy_w, context.frame), settings.softness)
     cap = settings.velocity_cap if consistent else None
-    return [CostTerm("waypoint", cost, settings.weight, velocity_cap=cap, consistent=consistent), *turning]
+    term = CostTerm("waypoint", cost, settings.weight, velocity_cap=cap, consistent=consistent, **_passes(settings))
+    return [term, *turning]
 
 
 def _waypoint_velocity(goal: WaypointGoal, context: GoalContext, config: GoalConfig) -> Array:
@@ -158,10 +171,16 @@ def _obstacles(goal: ObstacleScene, context: GoalContext, config: GoalConfig) ->
         extrapolation=settings.extrapolation,
         step_dt=context.step_dt,
     )
-    term = CostTerm(
-        "obstacle", cost, settings.weight, velocity_cap=settings.velocity_cap, consistent=settings.consistent
-    )
-    return [term]
+    return [
+        CostTerm(
+            "obstacle",
+            cost,
+            settings.weight,
+            velocity_cap=settings.velocity_cap,
+            consistent=settings.consistent,
+            **_passes(settings),
+        )
+    ]
 
 
 def _keyframe(goal: KeyframeGoal, context: GoalContext, config: GoalConfig) -> list[CostTerm]:
@@ -181,7 +200,8 @@ def _keyframe(goal: KeyframeGoal, context: GoalContext, config: GoalConfig) -> l
         xy, yaw = np.asarray(context.frame.xy), np.asarray(context.frame.yaw)
         origin = np.concatenate([xy, np.zeros((*xy.shape[:-1], 1))], axis=-1)  # (3,) or (B, 3)
         cost = KeyframeCost(indices, rotate_yaw(positions - origin[..., None, :], -yaw[..., None]), "character")
-    return [CostTerm("keyframe", cost, config.keyframe.weight, first_step=max(first, 0), last_step=last)]
+    settings = config.keyframe
+    return [CostTerm("keyframe", cost, settings.weight, first_step=max(first, 0), last_step=last, **_passes(settings))]
 
 
 def _custom(goal: CustomGoal, context: GoalContext, config: GoalConfig) -> list[CostTerm]:
@@ -198,9 +218,15 @@ def _custom(goal: CustomGoal, context: GoalContext, config: GoalConfig) -> list[
             velocity_cap=goal.velocity_cap,
             first_step=goal.first_step,
             last_step=goal.last_step,
+            lowest_level=goal.lowest_level,
+            highest_level=goal.highest_level,
             consistent=goal.consistent,
         )
     ]
+
+
+def _passes(settings: PassesConfig) -> dict[str, Any]:
+    return {"lowest_level": settings.lowest_level, "highest_level": settings.highest_level}
 
 
 def _to_character(xy_w: Array | tuple[float, float], frame: CharacterFrame) -> Array:

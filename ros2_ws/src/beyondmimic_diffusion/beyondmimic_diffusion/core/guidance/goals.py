@@ -171,6 +171,10 @@ class CustomGoal(Goal):
     """First predicted state the cost sees."""
     last_step: int | None = None
     """Last predicted state the cost sees; None: the last of the plan."""
+    lowest_level: int = 0
+    """Denoising passes below this noise level are not guided by it."""
+    highest_level: int | None = None
+    """Nor are those above this one; None: no limit."""
     clip: float | None = None
     """Largest norm of the weighted gradient of one plan, in mixed SI units; None: no limit."""
     velocity_cap: float | None = None
