@@ -37,6 +37,15 @@ class Script:
     """Spans of time since tracking in which the robot lies on the floor [s]."""
     planner_dies: float = float("inf")
     """No plans are made after this, since tracking [s]; the executor plays on regardless."""
+    goals: list[dict] | None = None
+    """Entries as the session notes them, their times since tracking [s]; given, there are no legs in the timetable."""
+    scene: dict | None = None
+    touches: tuple[float, ...] = ()
+    """When obstacles are touched, since tracking [s]."""
+    clearance: Callable[[float], float] = lambda t: float("inf")
+    """Narrowest gap at a time since tracking [m]."""
+    routes: tuple[tuple[float, tuple[tuple[float, float], ...]], ...] = ()
+    """Time since tracking [s] and corners [m]; no corners: there is no route any more."""
 
     @property
     def duration(self) -> float:
@@ -73,6 +82,12 @@ def write_session(path: Path, script: Script) -> None:
         "seed": 3,
         "command_wall": WALL_START + 2.0,
     }
+    if script.goals is not None:
+        shifted = dict.fromkeys(("start", "end"), script.tracking)
+        notes["goals"] = [goal | {key: goal[key] + by for key, by in shifted.items()} for goal in script.goals]
+        notes["legs"] = []
+    if script.scene is not None:
+        notes["scene"] = script.scene
     file.add_metadata("session", {key: json.dumps(value) for key, value in notes.items()})
     file.close()
 
@@ -97,6 +112,7 @@ def messages_of(script: Script):
     yield from _truth(script)
     yield from _plans(script)
     yield from _executor(script)
+    yield from _obstacles(script)
 
 
 def stamp_of(seconds: float):
@@ -165,9 +181,25 @@ def _plans(script: Script):
         plan.header.stamp = stamp_of(due - 0.04)  # set-point 2 is the first own one
         plan.step_dt, plan.compute_time = duration_to_msg(0.02), duration_to_msg(script.compute(i))
         plan.valid_until = stamp_of(due - 0.04 + 0.32)
+        plan.root_poses = [x for h in range(16) for x in (0.01 * i + 0.1 * h, 0.02 * i, 0.76, 0.0, 0.0, 0.0, 1.0)]
         yield due - script.slack(i), "/plan", plan
     status = PlannerStatus(engine_name="made_up", engine_sha256=POLICY_SHA, backend="onnx")
     yield script.tracking + 1.0, "/planner/status", status
+
+
+def _obstacles(script: Script):
+    from geometry_msgs.msg import Point
+    from std_msgs.msg import Float32, UInt32
+    from visualization_msgs.msg import Marker, MarkerArray
+
+    for count, at in enumerate((-9.0, *script.touches)):
+        yield script.tracking + at, "/ground_truth/contacts", UInt32(data=count)
+    for i in range(round(script.duration / 0.02) + 1):
+        yield script.tracking + 0.02 * i, "/ground_truth/clearance", Float32(data=script.clearance(0.02 * i))
+    for at, corners in script.routes:
+        wipe, goal = Marker(action=Marker.DELETEALL), Marker(ns="goal", type=Marker.CYLINDER)
+        line = Marker(ns="route", type=Marker.LINE_STRIP, points=[Point(x=x, y=y) for x, y in corners])
+        yield script.tracking + at, "/guidance/markers", MarkerArray(markers=[wipe, goal, *([line] if corners else [])])
 
 
 def _executor(script: Script):

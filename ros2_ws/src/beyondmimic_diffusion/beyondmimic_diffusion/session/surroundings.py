@@ -15,8 +15,10 @@ from ..core.types import Array
 
 CONTACTS = "/ground_truth/contacts"
 CLEARANCE = "/ground_truth/clearance"
-ROUTE = "/guidance/route"
-TOPICS = (CONTACTS, CLEARANCE, ROUTE)
+MARKERS = "/guidance/markers"
+TOPICS = (CONTACTS, CLEARANCE, MARKERS)
+_ROUTE = "route"
+"""Namespace of the route among the markers, where it is a line."""
 
 Stamped = Sequence[tuple[float, Any]]
 """Messages with the simulated time at which they were sent [s]."""
@@ -37,9 +39,9 @@ class Surroundings:
     clearance: Array
     """Narrowest gap between robot and obstacles [m], infinite where the simulator saw none, (K,)."""
     route_t: Array
-    """When a route was published [s], (R,)."""
+    """When a picture of the guidance was published [s], (R,)."""
     routes: tuple[Array, ...]
-    """Its corners [m], (n, 2) each."""
+    """Corners of the route in it [m], (n, 2) each; none where there is no route."""
 
     def touches(self, start: float, end: float) -> int:
         """Touches between two times [s]; leaning on an obstacle is one."""
@@ -60,18 +62,19 @@ class Surroundings:
 
 def surroundings(messages: Mapping[str, Stamped], scene: Scene | None) -> Surroundings:
     """Put together from the messages of :data:`TOPICS`."""
-    contacts, clearance, routes = (messages.get(topic, ()) for topic in TOPICS)
+    contacts, clearance, pictures = (messages.get(topic, ()) for topic in TOPICS)
     return Surroundings(
         scene=scene,
         contact_t=np.array([t for t, _ in contacts], dtype=float),
         contacts=np.array([m.data for _, m in contacts], dtype=np.int64),
         clearance_t=np.array([t for t, _ in clearance], dtype=float),
         clearance=np.array([m.data for _, m in clearance], dtype=float),
-        route_t=np.array([t for t, _ in routes], dtype=float),
-        routes=tuple(_corners(m) for _, m in routes),
+        route_t=np.array([t for t, _ in pictures], dtype=float),
+        routes=tuple(_corners(m) for _, m in pictures),
     )
 
 
-def _corners(path: Any) -> Array:
-    """Places of a ``nav_msgs/Path`` [m], (n, 2)."""
-    return np.array([(p.pose.position.x, p.pose.position.y) for p in path.poses], dtype=float).reshape(-1, 2)
+def _corners(picture: Any) -> Array:
+    """Corners of the route in a ``visualization_msgs/MarkerArray``, which is a whole picture each time [m], (n, 2)."""
+    line = next((m for m in picture.markers if m.ns == _ROUTE and m.type == m.LINE_STRIP), None)
+    return np.array([] if line is None else [(p.x, p.y) for p in line.points], dtype=float).reshape(-1, 2)
