@@ -30,11 +30,25 @@ def page() -> dict:
 def test_numpy_blocks_run_and_register_the_cost(page):
     from beyondmimic_diffusion.core.guidance import registered_costs
 
-    assert "pelvis_height" in registered_costs()
-    assert len(_blocks()) == 4
+    assert {"pelvis_height", "torso_over"} <= set(registered_costs())
+    assert len(_blocks()) == 6
+    assert page["terms"][-1].weight == 0.2
 
 
 def test_torch_block_runs_and_its_gradient_is_right(page):
     pytest.importorskip("torch")
     (block,) = (b for b in _blocks() if "import torch" in b)
     exec(compile(block, str(PAGE), "exec"), page)
+
+
+def test_the_cost_can_be_named_in_the_parameter_file_as_the_page_says(page):
+    from beyondmimic_diffusion.core.guidance import JoystickGoal, goal_terms
+    from beyondmimic_diffusion.core.guidance.goal_config import GoalConfig
+    from beyondmimic_diffusion.core.parameters import from_mapping
+
+    yaml = pytest.importorskip("yaml")
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    goals = yaml.safe_load(block)["steering"]["goals"]
+    goals["custom"]["modules"] = ""  # the page's module is the page itself
+    terms = goal_terms([JoystickGoal()], page["context"], from_mapping(GoalConfig, goals))
+    assert {term.name: term.weight for term in terms}["pelvis_height"] == 0.5
