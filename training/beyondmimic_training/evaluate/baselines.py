@@ -13,6 +13,7 @@ from beyondmimic_diffusion.core.types import Array
 
 from .controllers import TICKS_PER_SETPOINT, ExpertDriver
 from .fleet import Fleet
+from .reference_motion import Keyframe
 from .rollout import START
 from .suites import Command, Start
 from .task_suites import TaskSpec
@@ -74,6 +75,41 @@ class FieldPilot:
         return steer(wish * min(1.0, SPEED / max(length, 1e-6)), yaw, left + float(np.linalg.norm(push)), self._heading)
 
 
+class KeyframePilot:
+    """Goes to where the pelvis is in the next keyframe, as fast as its time asks for; limbs do as they like."""
+
+    SHORTEST = 0.3
+    """Time to the keyframe that is reckoned with at least [s]."""
+
+    def __init__(self, keyframes: Sequence[Keyframe]):
+        self._keyframes = keyframes
+
+    def command(self, time: float, xy_w: Array, yaw: float) -> Command:
+        """See :class:`Pilot`."""
+        following = next((k for k in self._keyframes if k.time > time), None)
+        if following is None:
+            return 0.0, 0.0, 0.0
+        left = max(following.time - time, self.SHORTEST)
+        forward, aside = rotate_yaw((following.state.root_pos_w[:2] - xy_w) / left, np.asarray(-yaw))
+        turn = float(wrap_angle(float(yaw_of(following.state.root_quat_w)) - yaw)) / left
+        return (
+            float(np.clip(forward, -0.8, 0.8)),
+            float(np.clip(aside, -SIDEWAYS, SIDEWAYS)),
+            float(np.clip(turn, -TURNING, TURNING)),
+        )
+
+
+class TimedStick:
+    """A velocity command for a while, then to stand; it knows nothing of where the robot is."""
+
+    def __init__(self, command: Command, until: float):
+        self._command, self._until = command, until
+
+    def command(self, time: float, xy_w: Array, yaw: float) -> Command:
+        """See :class:`Pilot`."""
+        return self._command if time < self._until else (0.0, 0.0, 0.0)
+
+
 class FieldStick:
     """A velocity command with the field's push added."""
 
@@ -119,9 +155,16 @@ def steer(wish_w: Array, yaw: float, left: float, heading_w: float | None) -> Co
 
 
 def make_pilot(name: str, spec: TaskSpec) -> Pilot:
-    """Pilot of a reference row: ``expert`` goes straight, ``expert-route`` on a route, ``expert-field`` by force."""
+    """Pilot of a reference row: ``expert`` goes straight, ``expert-route`` on a route, ``expert-field`` by force.
+
+    With keyframes ``expert-chase`` follows their places, ``expert-command`` the command that once led to them.
+    """
     scenario = spec.scenario
     scene = scenario.scene
+    if scenario.keyframes and scenario.command is not None:
+        chase = name == "expert-chase"
+        last = scenario.keyframes[-1].time
+        return KeyframePilot(scenario.keyframes) if chase else TimedStick(scenario.command, last)
     if scenario.command is not None:
         return FieldStick(scenario.command, scenario.sdf_w if name == "expert-field" else None)
     assert scene.goal is not None

@@ -25,6 +25,11 @@ class Track:
     """Heading [rad], shape (T,), without jumps."""
 
     @property
+    def time(self) -> float:
+        """Of the last frame, since the start [s]."""
+        return TRACE_DT * (len(self.xy_w) - 1)
+
+    @property
     def speed(self) -> float:
         """Planar speed averaged over the last second [m/s]: a walking G1 sways. Infinite before there is a second."""
         if len(self.xy_w) <= _FRAMES:
@@ -86,3 +91,19 @@ class Cross(Finish):
     def left(self, track: Track) -> float:
         """Distance to the line [m]."""
         return max(0.0, self.x_w - float(track.xy_w[-1, 0]))
+
+
+@dataclass(frozen=True)
+class LastUntil(Finish):
+    """Have come to a time, whatever was done."""
+
+    time: float
+    """Since the start [s]."""
+
+    def done(self, track: Track) -> bool:
+        """See :class:`Finish`."""
+        return track.time >= self.time - 1e-9
+
+    def left(self, track: Track) -> float:
+        """Nothing: there is no way to go [m]."""
+        return 0.0

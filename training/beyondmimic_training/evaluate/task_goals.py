@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from beyondmimic_diffusion.core.guidance import Goal, JoystickGoal, ObstacleScene
+import numpy as np
+from beyondmimic_diffusion.core.guidance import Goal, JoystickGoal, KeyframeGoal, ObstacleScene
+from beyondmimic_diffusion.core.guidance.state_keyframe import StateKeyframeGoal
+from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.route import RouteConfig, RoutePlanner
 from beyondmimic_diffusion.core.tasks import ReachWaypoint, TaskStatus, WaypointTaskConfig
 from beyondmimic_diffusion.core.types import Array, RobotState
@@ -19,7 +22,11 @@ class TaskSettings:
     """How the policy is helped to do its task."""
 
     variant: str = "route+barrier"
-    """``route``: near waypoints on the known map; ``barrier``: the obstacle cost; both with a plus; or ``none``."""
+    """``route``: near waypoints on the known map; ``barrier``: the obstacle cost; both with a plus; or ``none``.
+
+    With keyframes, ``tokens``: they are facts in the plan; ``cost``: key points are drawn to them; ``command``: the
+    velocity that led to them is asked for; several with a plus.
+    """
     waypoint: WaypointTaskConfig = field(default_factory=WaypointTaskConfig)
     route: RouteConfig = field(default_factory=RouteConfig)
 
@@ -33,13 +40,18 @@ class TaskGoals:
             spec: What is to be done.
             settings: How the policy is helped.
         """
+        self._spec = spec
         scenario, parts = spec.scenario, settings.variant.split("+")
         scene = scenario.scene
         sdf_w = scenario.sdf_w if "barrier" in parts else None
         self._always: tuple[Goal, ...] = () if sdf_w is None else (ObstacleScene(sdf_w, START),)
         self._task: ReachWaypoint | None = None
         self._message = ""
-        if scenario.command is not None:
+        self._timed: tuple[Goal, ...] = ()
+        if scenario.keyframes:
+            self._timed = _keyframe_goals(spec, parts)
+            self._always = (JoystickGoal(),)
+        elif scenario.command is not None:
             self._always = (JoystickGoal(scenario.command[:2], scenario.command[2]), *self._always)
         elif scene.goal is not None:
             route = RoutePlanner(scene.map(), settings.route) if "route" in parts else None
@@ -47,6 +59,8 @@ class TaskGoals:
 
     def __call__(self, state: RobotState) -> Sequence[Goal]:
         """What the next plan shall serve."""
+        if self._timed and state.stamp < START + self._spec.scenario.keyframes[-1].time:
+            return self._timed
         if self._task is None:
             return self._always
         update = self._task.update(state)
@@ -63,3 +77,19 @@ class TaskGoals:
         """The route in use [m], shape (P, 2); None without."""
         route = None if self._task is None else self._task.route
         return None if route is None else route.points_w
+
+
+def _keyframe_goals(spec: TaskSpec, parts: Sequence[str]) -> tuple[Goal, ...]:
+    """All that is asked for until the last keyframe is over; what lies beyond the horizon does nothing yet."""
+    goals: list[Goal] = []
+    for keyframe in spec.scenario.keyframes:
+        due = START + keyframe.time
+        if "tokens" in parts:
+            goals.append(StateKeyframeGoal(state=keyframe.state, due=due, expires=due))
+        if "cost" in parts:
+            places = np.asarray(keyframe.state.key_pos_w)
+            goals.append(KeyframeGoal(g1.KEY_POINT_NAMES, places, due, "world", expires=due))
+    if "command" in parts and spec.scenario.command is not None:
+        forward, left, turn = spec.scenario.command
+        goals.append(JoystickGoal((forward, left), turn))
+    return tuple(goals)

@@ -13,7 +13,7 @@ from .judge import wilson
 from .task_rollout import TaskTrace
 from .task_suites import TaskSpec
 
-OUTCOMES = ("reached", "touched", "fell", "gave up", "too late")
+OUTCOMES = ("reached", "touched", "fell", "gave up", "too late", "missed")
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class TaskResult:
     """Length of the pelvis' way, 1 s averages [m]."""
     note: str
     """What the task said when it gave up."""
+    keyframe_errors: tuple[float, ...] = ()
+    """Mean distance of the key points from their places in each keyframe [m]."""
     starved: int = 0
     """Control steps whose plan had run out."""
 
@@ -56,7 +58,9 @@ def judge_task(spec: TaskSpec, trace: TaskTrace, starved: int = 0) -> TaskResult
     elif body.fell or not body.upright:
         outcome = "fell"
     elif trace.done_at is not None:
-        outcome = "reached"
+        scenario = spec.scenario
+        missed = bool(scenario.keyframes) and float(np.mean(trace.keyframe_errors)) > scenario.keyframe_tolerance
+        outcome = "missed" if missed else "reached"
     else:
         outcome = "gave up" if trace.gave_up else "too late"
     nearest = float(np.min(trace.clearance, initial=np.inf))
@@ -71,6 +75,7 @@ def judge_task(spec: TaskSpec, trace: TaskTrace, starved: int = 0) -> TaskResult
         grazed=trace.grazed,
         walked=_walked(body.qpos[:, :2]),
         note=trace.gave_up,
+        keyframe_errors=tuple(round(float(e), 4) for e in trace.keyframe_errors),
         starved=starved,
     )
 
@@ -98,6 +103,7 @@ def summarize_tasks(results: Sequence[TaskResult]) -> dict[str, Any]:
         "time_to_goal": _spread(times),
         "min_clearance": _spread(clearances),
         "walked": _spread([r.walked for r in good]),
+        "keyframe_error": _spread([float(np.mean(r.keyframe_errors)) for r in results if r.keyframe_errors]),
         "starved": sum(r.starved for r in results),
     }
 

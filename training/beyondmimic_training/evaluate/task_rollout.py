@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from beyondmimic_diffusion.core.robot import g1
@@ -16,6 +16,7 @@ from .controllers import TICKS_PER_SETPOINT, Controller
 from .finish import Track
 from .fleet import CONTROL_DT, Fleet
 from .judge import TRACE_DT, Trace
+from .reference_motion import keyframe_errors
 from .rollout import START, Progress
 from .task_suites import TaskSpec
 
@@ -38,6 +39,8 @@ class TaskTrace:
     """What was left to do in the last frame [m]."""
     gave_up: str
     """Why the task itself ended before its time; empty: it did not."""
+    keyframe_errors: Array = field(default_factory=lambda: np.zeros(0))
+    """Mean distance of the key points from their places in each keyframe that was lived to see [m], shape (K,)."""
     route_xy_w: Array | None = None
     """The route in use at the end [m], shape (P, 2); None without."""
 
@@ -125,4 +128,5 @@ class _Observer:
 
     def trace(self, fell: bool, gave_up: str) -> TaskTrace:
         trace = Trace(np.array(self._qpos, np.float32), np.array(self._velocity, np.float32), fell)
-        return TaskTrace(trace, np.array(self._clearance), self.witness.last, self.done_at, self._left, gave_up)
+        errors = keyframe_errors(self._spec.scenario.keyframes, trace.qpos, self._kinematics, TRACE_DT)
+        return TaskTrace(trace, np.array(self._clearance), self.witness.last, self.done_at, self._left, gave_up, errors)

@@ -17,7 +17,8 @@ from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.tasks import Scene, composed, corridor, forest, moving_obstacle
 from beyondmimic_diffusion.core.tasks.scenes import FOREST_SIZE
 
-from .finish import Arrive, Cross, Finish
+from .finish import Arrive, Cross, Finish, LastUntil
+from .reference_motion import COUNT, SPACING, Keyframe, reference_keyframes
 from .suites import JOINT_NOISE, Command, Start
 
 BODY_LENGTH = 0.3
@@ -34,6 +35,10 @@ class Scenario:
     """When it is done."""
     command: Command | None = None
     """Velocity command that is held, in scenes through which the robot is steered."""
+    keyframes: tuple[Keyframe, ...] = ()
+    """States to pass through."""
+    keyframe_tolerance: float = 0.15
+    """Largest mean distance of key points from their places, over all keyframes, that counts as success [m]."""
 
     @property
     def sdf_w(self) -> SignedDistance | None:
@@ -111,6 +116,23 @@ def _composed(own: int, index: int) -> Scenario:
     return Scenario(scene, Cross(_end_of_walls(scene) + BODY_LENGTH), (speed, 0.0, 0.0))
 
 
+def _in_between(own: int, index: int) -> Scenario:
+    """What the expert does under one command is cut into keyframes; the command is kept from the policy."""
+    rng = np.random.default_rng([own, 1])
+    command: Command = (
+        (float(rng.uniform(0.3, 0.6)), 0.0, 0.0),
+        (float(rng.uniform(0.2, 0.4)), 0.0, float(rng.choice((-1.0, 1.0)) * rng.uniform(0.3, 0.6))),
+        (-float(rng.uniform(0.2, 0.4)), 0.0, 0.0),
+        (0.0, float(rng.choice((-1.0, 1.0)) * rng.uniform(0.2, 0.4)), 0.0),
+    )[index % 4]
+    return Scenario(
+        Scene(f"in_between_{own}"),
+        LastUntil(COUNT * SPACING),
+        command,
+        keyframes=reference_keyframes(own, command),
+    )
+
+
 def _arrive(scene: Scene) -> Arrive:
     assert scene.goal is not None
     return Arrive(scene.goal, heading_w=scene.goal_heading)
@@ -154,6 +176,16 @@ TASK_SUITES: dict[str, TaskSuite] = {
             ("route+barrier", "barrier", "route", "none"),
             ("expert-field",),
             ("waypoint, heading, pillars", "joystick, walls"),
+        ),
+        TaskSuite(
+            "in-between",
+            "8 keyframes, 0.6 s apart, of what the expert once did from standing; mean distance of the key points from "
+            "their places at these times at most 0.15 m",
+            _in_between,
+            10.0,
+            ("tokens", "tokens+command", "cost", "command"),
+            ("expert-chase", "expert-command"),
+            ("forward", "turn", "back", "sideways"),
         ),
     )
 }
