@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..types import Array
 
 if TYPE_CHECKING:
-    from .sdf import Primitive
+    from .sdf_shapes import Primitive
 
 
 class Stack:
