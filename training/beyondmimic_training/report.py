@@ -18,6 +18,7 @@ from beyondmimic_diffusion.core.engine import PolicyManifest
 from beyondmimic_diffusion.core.errors import ArtifactError, ConfigError
 
 from .evaluate import command as evaluation
+from .evaluate.task_suites import TASK_SUITES
 
 _log = logging.getLogger(__name__)
 START, END = "<!-- results: python -m beyondmimic_training report -->", "<!-- /results -->"
@@ -43,6 +44,8 @@ class Case:
 
 
 _ALONE = ("--no-expert", "--videos", "0")
+_SEED = ("--seed", "3")
+"""Of suites with tasks: no setting was chosen on it."""
 _BODY, _JOINT = "runs/ablation_body_pos/policy", "runs/ablation_joint_rot/policy"
 CASES = (
     Case("joystick", "joystick", "policy", episodes=200),
@@ -61,8 +64,28 @@ CASES = (
     Case("joystick-joint-rot", "joystick", "Joint-Rot, 2000 steps", _ALONE, 30, _JOINT),
     Case("perturb-short", "walk-perturb", "Body-Pos, 2000 steps", _ALONE, 30, _BODY),
     Case("perturb-joint-rot", "walk-perturb", "Joint-Rot, 2000 steps", _ALONE, 30, _JOINT),
+    Case("waypoint", "waypoint", "policy", _SEED),
+    Case("forest", "forest", "route and barrier", _SEED),
+    Case("forest-barrier", "forest", "barrier alone", (*_SEED, *_ALONE, "--variant", "barrier"), 50),
+    Case("forest-route", "forest", "route alone", (*_SEED, *_ALONE, "--variant", "route"), 50),
+    Case("forest-none", "forest", "neither", (*_SEED, *_ALONE, "--variant", "none"), 50),
+    Case("moving-obstacle", "moving-obstacle", "barrier", _SEED),
+    Case("moving-obstacle-none", "moving-obstacle", "no barrier", (*_SEED, *_ALONE, "--variant", "none"), 50),
+    Case("composed", "composed", "route and barrier", _SEED),
+    Case("composed-none", "composed", "neither", (*_SEED, *_ALONE, "--variant", "none"), 50),
+    Case("in-between", "in-between", "clean tokens", _SEED),
+    Case("in-between-cost", "in-between", "keyframe cost", (*_SEED, *_ALONE, "--variant", "cost"), 50),
+    Case("in-between-command", "in-between", "command alone", (*_SEED, *_ALONE, "--variant", "command"), 50),
 )  # fmt: skip
-"""What is reported. Guidance, sampling and state representation are compared on the same episodes."""
+"""What is reported. Guidance, sampling, state representation and helps are compared on the same episodes."""
+_REFERENCES = {
+    "expert": "expert, straight to the goal",
+    "expert-route": "expert on the route",
+    "expert-field": "expert in a potential field",
+    "expert-chase": "expert, after the keyframes' places",
+    "expert-command": "expert, given the command",
+}
+"""Labels of the reference rows of suites with tasks."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -131,27 +154,56 @@ def results_table(policy: Path) -> str:
     Raises:
         ArtifactError: There are none.
     """
-    lines = [
-        "| suite | controller | n | no fall (95 % interval) | velocity error | rms over 1 s | yaw rate error |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
     found = [(case, report) for case in CASES if (report := _read(policy / "report" / case.folder))]
     if not found:
         raise ArtifactError(f"{policy}/report holds no report.json; run `python -m beyondmimic_training report` first")
-    for case, report in found:
-        lines.append(_row(case, case.label, report))
-        if report.get("expert"):
-            lines.append(_row(case, "expert (fastsac walker)", report["expert"]))
+    told = [row for case, report in found if case.suite not in TASK_SUITES for row in _told_rows(case, report)]
+    tasks = [row for case, report in found if case.suite in TASK_SUITES for row in _task_rows(case, report)]
+    lines = [*(_TOLD + told if told else []), *([""] if told and tasks else []), *(_TASKS + tasks if tasks else [])]
     cpu = found[0][1]["machine"]["cpu"]
-    return "\n".join([*lines, "", f"Seed 1, {cpu}, 2 cores; each row's report lies in `{policy}/report/`."])
+    seeds = "Seed 1, with tasks 3" if tasks else "Seed 1"
+    return "\n".join([*lines, "", f"{seeds}, {cpu}, 2 cores; each row's report lies in `{policy}/report/`."])
+
+
+_TOLD = [
+    "| suite | controller | n | no fall (95 % interval) | velocity error | rms over 1 s | yaw rate error |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
+]
+_TASKS = [
+    "| suite | controller | n | reached (95 % interval) | touched | fell | gave up, late or missed | median time |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- |",
+]
+
+
+def _told_rows(case: Case, report: dict[str, Any]) -> list[str]:
+    rows = [_row(case, case.label, report)]
+    if report.get("expert"):
+        rows.append(_row(case, "expert (fastsac walker)", report["expert"]))
+    return rows
+
+
+def _task_rows(case: Case, report: dict[str, Any]) -> list[str]:
+    rows = [_task_row(case, case.label, report)]
+    return rows + [_task_row(case, _REFERENCES[one["label"]], one) for one in report["references"]]
+
+
+def _task_row(case: Case, label: str, figures: dict[str, Any]) -> str:
+    outcomes, time = figures["outcomes"], figures["time_to_goal"]
+    others = sum(outcomes[name] for name in ("gave up", "too late", "missed"))
+    cells = [case.suite, label, str(figures["success"]["n"]), _interval(figures["success"])]
+    cells += [str(outcomes["touched"]), str(outcomes["fell"]), str(others)]
+    return "| " + " | ".join([*cells, "-" if time is None else f"{time['median']:.1f} s"]) + " |"
+
+
+def _interval(s: dict[str, Any]) -> str:
+    return f"{100 * s['rate']:.1f} % ({100 * s['low']:.1f} .. {100 * s['high']:.1f})"
 
 
 def _row(case: Case, label: str, figures: dict[str, Any]) -> str:
     s = figures["success"]
-    interval = f"{100 * s['rate']:.1f} % ({100 * s['low']:.1f} .. {100 * s['high']:.1f})"
     rest = (_figure(figures[k], u) for k, u in (
         ("velocity_error", "m/s"), ("velocity_rms_1s", "m/s"), ("yaw_rate_error", "rad/s")))  # fmt: skip
-    return "| " + " | ".join([case.suite, label, str(s["n"]), interval, *rest]) + " |"
+    return "| " + " | ".join([case.suite, label, str(s["n"]), _interval(s), *rest]) + " |"
 
 
 def _figure(value: float | None, unit: str) -> str:
