@@ -1,4 +1,4 @@
-"""``python -m beyondmimic_training COMMAND``: collect, train, export, evaluate, report, smoke, bench."""
+"""``python -m beyondmimic_training COMMAND``: collect, clip, train, export, evaluate, report, smoke, bench."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from beyondmimic_diffusion.core.errors import BeyondMimicError
 
 COMMANDS = {
     "collect": ("beyondmimic_training.collect.command", "record experts into a data set"),
+    "clip": ("beyondmimic_training.clip", "record a motion that the policy can be led into"),
     "train": ("beyondmimic_training.train", "train a denoiser on data sets"),
     "export": ("beyondmimic_training.export_onnx", "checkpoint -> ONNX, manifest and golden vectors"),
     "evaluate": ("beyondmimic_training.evaluate.command", "closed-loop suites in MuJoCo, with the expert beside"),

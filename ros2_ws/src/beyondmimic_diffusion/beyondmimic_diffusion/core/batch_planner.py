@@ -14,10 +14,11 @@ from .diffusion.sampler import CleanRange, Sampler, draw_noise
 from .diffusion.scheduler import NoiseScheduler
 from .engine.factory import LoadedPolicy
 from .errors import ArtifactMismatchError
+from .guidance.clip import split_keyframes
 from .guidance.composer import GuidanceComposer, by_signal, skip_last
 from .guidance.goal_terms import GoalContext
 from .guidance.goals import Goal
-from .guidance.state_keyframe import StateKeyframeGoal, due_steps, split_keyframes
+from .guidance.state_keyframe import StateKeyframeGoal, due_steps
 from .parameters import param, validate
 from .protocols import Guidance
 from .state import (
@@ -165,17 +166,17 @@ class BatchPlanner:
             seq: ``guidance_seq`` of the goals.
         """
         started = time.perf_counter()
+        m = self.manifest
         states = _stack(observations)
         frame = character_frame(states[:, -1])
         features = self.representation.encode(states, CharacterFrame(frame.xy[:, None], frame.yaw[:, None]))
         conditioning = self._conditioning(features, np.stack([o.executed for o in observations]))
-        keyframes, costs = split_keyframes(goals, float(observations[0].stamp))
+        keyframes, costs = split_keyframes(goals, float(observations[0].stamp), m.horizon * m.step_dt)
         guidance = self._guidance(features[:, -1], costs, frame, observations)
         generators = [
             np.random.default_rng([self.config.seed, session, number])
             for session, number in zip(self.sessions, numbers, strict=True)
         ]
-        m = self.manifest
         noise = draw_noise(generators, m.horizon, m.state_dim, m.action_horizon, m.action_dim)
         committed = self._committed(observations)
         count = 0 if committed is None else committed.shape[1]

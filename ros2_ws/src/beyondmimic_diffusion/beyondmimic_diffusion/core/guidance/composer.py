@@ -132,13 +132,15 @@ class GuidanceComposer:
         strength = self._scale * (1.0 if self._schedule is None else float(self._schedule(k)))
         if strength == 0.0 or not self.terms:
             return np.zeros_like(clean_states)
-        total = np.zeros((*clean_states.shape[:-1], self._width))
-        norms: dict[str, Array] = {}
         acting = [
             term
             for term in self.terms
             if k >= term.lowest_level and (term.highest_level is None or k <= term.highest_level)
         ]
+        if not acting:
+            return np.zeros_like(clean_states)
+        total = np.zeros((*clean_states.shape[:-1], self._width))
+        norms: dict[str, Array] = {}
         for term, _, gradient in self._evaluate(clean_states, acting):
             norms[term.name] = _norm(gradient)
             total -= self._capped(strength * gradient, term)
@@ -174,7 +176,7 @@ class GuidanceComposer:
     def _evaluate(
         self, clean_states: Array, terms: Sequence[CostTerm] | None = None
     ) -> list[tuple[CostTerm, Array, Array]]:
-        """Per term (all by default): weighted value (B,) and weighted, clipped gradient by the first SI features (B, H, width)."""
+        """Per term: weighted value (B,), and weighted, clipped gradient by the first SI features (B, H, width)."""
         states = clean_states[..., : self._width] * self._scale_si[: self._width] + self._offset_si[: self._width]
         plan = features_from(states, self._layout, self._step_dt, self._with_key_points)
         integrated = integrate_positions(plan, self._step_dt) if any(term.consistent for term in self.terms) else plan

@@ -7,7 +7,7 @@ state token that is due then enters the network as a fact (level 0), and the pla
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -36,19 +36,9 @@ class StateKeyframeGoal(Goal):
             if not np.all(np.isfinite(value)):
                 raise GoalError(f"StateKeyframeGoal.state.{item.name} is not finite")
             if value.ndim != (2 if item.name.startswith("key_") else 1):
-                raise GoalError(f"StateKeyframeGoal.state.{item.name} has shape {value.shape}; give one state, no batch")
-
-
-def split_keyframes(goals: Iterable[Goal], now: float) -> tuple[list[StateKeyframeGoal], list[Goal]]:
-    """Goals that become facts and are not expired, and all others."""
-    facts: list[StateKeyframeGoal] = []
-    others: list[Goal] = []
-    for goal in goals:
-        if not isinstance(goal, StateKeyframeGoal):
-            others.append(goal)
-        elif not goal.expired(now):
-            facts.append(goal)
-    return facts, others
+                raise GoalError(
+                    f"StateKeyframeGoal.state.{item.name} has shape {value.shape}; give one state, no batch"
+                )
 
 
 def due_steps(

@@ -1,6 +1,7 @@
 """What the robot can be told to do, as small state machines; and scenes to do it in."""
 
 from .motion import MeanVelocity, ProgressWatch
+from .play_clip import ClipTaskConfig, PlayClip
 from .reach_keyframe import KeyframeTaskConfig, ReachKeyframe
 from .reach_waypoint import ReachWaypoint, WaypointTaskConfig
 from .scene import Obstacle, Scene
@@ -12,9 +13,11 @@ from .task import ACTION_CODES, STANDING, Task, TaskCode, TaskRefusedError, Task
 __all__ = [
     "ACTION_CODES",
     "STANDING",
+    "ClipTaskConfig",
     "KeyframeTaskConfig",
     "MeanVelocity",
     "Obstacle",
+    "PlayClip",
     "ProgressWatch",
     "ReachKeyframe",
     "ReachWaypoint",
