@@ -24,7 +24,7 @@ def place(t: float) -> tuple[float, float]:
 def goal(target, start=0.0, end=10.0, code=0, heading=None, message=""):
     return {
         "name": "there", "target": list(target), "heading": heading, "timeout": 20.0,
-        "start": start, "end": end, "error_code": code, "message": message,
+        "start": start, "end": end, "error_code": code, "message": message, "asked": 1,
     }  # fmt: skip
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
+from beyondmimic_msgs.action import ReachWaypoint
 from beyondmimic_msgs.msg import ExecutorState, PlannerStatus
 
 from .activity import Activity, Driving, Reaching
@@ -20,6 +21,8 @@ from .tour import Tour
 _PATIENCE = 60.0
 """How long a part of the stack may take to come up [s]; on an idle machine all take about five together."""
 _ARMING_PATIENCE = 15.0
+_ASKED_AT_MOST = 4
+"""How often a place is asked for while the stack says that it is not ready."""
 _LIVE_PERIOD = 0.2
 _STALL = 5.0
 """Simulated time that stands still for this long ends the session [s]."""
@@ -110,16 +113,26 @@ def keyboard_session(stack: Stack, duration: float, console: Console) -> None:
 
 
 def _reach(stack: Stack, reach: Reach, start: float, goals: list[dict[str, Any]], console: Console) -> None:
-    """One place; its entry stands in the list from the beginning, so that a fall on the way leaves it there."""
-    goal = asdict(reach) | {"start": start, "end": start, "error_code": None, "message": "not ended"}
+    """One place; its entry stands in the list from the beginning, so that a fall on the way leaves it there.
+
+    A machine that stalls for a moment makes the executor hold and the action give up: then it is asked again.
+    """
+    goal = asdict(reach) | {"start": start, "end": start, "asked": 0, "error_code": None, "message": "not ended"}
     goals.append(goal)
-    reaching = Reaching(stack, reach, start)
-    try:
-        carry_out(stack, reaching, console)
-    finally:
-        goal["end"] = stack.sim_time()
-        reaching.close()
-    goal |= reaching.outcome or {}
+    for _ in range(_ASKED_AT_MOST):
+        now = stack.sim_time()
+        goal["asked"] += 1
+        reaching = Reaching(stack, replace(reach, timeout=reach.timeout - (now - start)), now)
+        try:
+            carry_out(stack, reaching, console)
+        finally:
+            goal["end"] = stack.sim_time()
+            reaching.close()
+        goal |= reaching.outcome or {}
+        if goal["error_code"] != ReachWaypoint.Result.NOT_READY or goal["end"] - start >= reach.timeout - 1.0:
+            break
+        console.say(f"  {reach.name}: {goal['message']}; it is asked again")
+        stack.wait_for("executor plays plans again", lambda: _tracking(stack.executor()), _ARMING_PATIENCE)
     verdict = f"code {goal['error_code']}: {goal['message']}" if goal["error_code"] else "reached"
     x, y = reach.target
     console.say(f"  {reach.name} ({x:+.2f}, {y:+.2f}): {verdict}, {goal['end'] - start:.1f} s")

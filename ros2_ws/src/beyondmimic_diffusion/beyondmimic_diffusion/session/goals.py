@@ -37,6 +37,8 @@ class GoalResult:
     error_code: int | None
     """Of the action's result, 0 for success; None if the session ended before."""
     message: str
+    asked: int
+    """How often; more than once where the machine stalled in between."""
 
 
 def goal_results(recording: Recording) -> list[GoalResult]:
@@ -63,6 +65,7 @@ def _result(truth: Truth, entry: dict[str, Any]) -> GoalResult:
         heading_error=heading_error,
         error_code=entry["error_code"],
         message=entry["message"],
+        asked=entry["asked"],
     )
 
 
