@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Callable
@@ -89,6 +90,9 @@ class Ros:
             self.executor.remove_node(node)
             node.destroy_node()
         self.context.try_shutdown()
+        self.nodes.clear()
+        self.probe = node = None
+        gc.collect()  # life-cycle nodes hold themselves: what they latched would be heard in the next test
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         self._teleop = VelocityTask(config.cmd_vel_timeout)
         self._joy = JoyMapping(config.joy, config.limits)
         self._store = ObstacleStore(self._transforms.buffer, config.odom_frame, config.scene)
-        self._readiness = Readiness(self, config.ready)
+        self._readiness = Readiness(self, config.ready, self._loop_clock.now)
         self._waypoint = WaypointTaskAction()
         world = TaskWorld(
             lambda: self.parameters.config.tasks, self._transforms.buffer, names, self._store, config.scene.avoid
@@ -133,6 +133,12 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
             part.destroy()
         self.destroy_publisher(self._goal_pub)
         self.destroy_publisher(self._scene_pub)
+
+    def destroy_node(self) -> None:
+        """Also the action servers, which rclpy's own clean-up does not know."""
+        if hasattr(self, "_desk"):
+            self._desk.destroy()
+        super().destroy_node()
 
     def _on_parameters(self, config: GuidanceTaskServerConfig) -> None:
         self._joy = JoyMapping(config.joy, config.limits)

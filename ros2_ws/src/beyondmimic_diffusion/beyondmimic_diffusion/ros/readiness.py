@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,13 +56,20 @@ class _Heard:
 class Readiness:
     """Listens; every age is by the steady clock."""
 
-    def __init__(self, node: Node, config: ReadinessConfig):
+    def __init__(self, node: Node, config: ReadinessConfig, now: Callable[[], float]):
+        """
+        Args:
+            node: Owner of the subscriptions.
+            config: Time limits.
+            now: Our clock [s].
+        """
         self._node = node
+        self._now = now
+        self._behind = 0.0
         self._config = config
         self._joints = JointMap(g1.JOINT_NAMES)
         self._state, self._executor, self._planner, self._stats = _Heard(), _Heard(), _Heard(), _Heard()
         table = (
-            (RobotStateMsg, "robot_state", self._state, qos.NEWEST),
             (ExecutorState, "executor/state", self._executor, qos.LATCHED),
             (PlannerStatus, "planner/status", self._planner, qos.STREAM),
             (GuidanceStats, "guidance/stats", self._stats, qos.STREAM),
@@ -69,11 +77,17 @@ class Readiness:
         self._subscriptions = [
             node.create_subscription(kind, topic, _keeper(place), profile) for kind, topic, place, profile in table
         ]
+        self._subscriptions.append(node.create_subscription(RobotStateMsg, "robot_state", self._on_state, qos.NEWEST))
 
     def destroy(self) -> None:
         """Stop listening."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
+
+    def _on_state(self, msg: RobotStateMsg) -> None:
+        """The clocks are compared now: later, this process may just have been busy."""
+        self._state.message, self._state.at = msg, time.monotonic()
+        self._behind = self._now() - time_from_msg(msg.header.stamp)
 
     def state(self) -> RobotState | None:
         """The newest robot state; None if there is none, or it cannot be read."""
@@ -100,17 +114,12 @@ class Readiness:
             return PlannerStatus.INACTIVE
         return int(status.state)
 
-    def trouble(self, now: float) -> tuple[TaskCode, str] | None:
-        """What stands in the way of a task, the nearest cause first; None: nothing.
-
-        Args:
-            now: Our clock [s].
-        """
+    def trouble(self) -> tuple[TaskCode, str] | None:
+        """What stands in the way of a task, the nearest cause first; None: nothing."""
         config = self._config
         if self._state.age() > config.state_timeout:
             return TaskCode.NOT_READY, f"no robot_state {_since(self._state)}; is the estimator running?"
-        state: RobotStateMsg = self._state.message
-        behind = now - time_from_msg(state.header.stamp)
+        behind = self._behind
         if abs(behind) > config.max_clock_difference:
             return (
                 TaskCode.STALE_CLOCK,

@@ -92,6 +92,7 @@ class TaskDesk:
         """Remove the action servers."""
         for server in self._servers.values():
             server.destroy()
+        self._servers = {}
 
     def _starter(self, action: TaskAction) -> Callable[[ServerGoalHandle], None]:
         return lambda handle: self.start(action, handle.request, handle)
@@ -113,7 +114,7 @@ class TaskDesk:
             self._node.get_logger().info(f"{action.name} begins")
 
     def _made(self, action: TaskAction, goal: Any, handle: ServerGoalHandle | None, now: float) -> Job:
-        trouble = self._readiness.trouble(now)
+        trouble = self._readiness.trouble()
         if trouble is not None:
             raise TaskRefusedError(*trouble)
         if self.operator_steers():
@@ -140,7 +141,7 @@ class TaskDesk:
         if job.handle is not None and job.handle.is_cancel_requested:
             self._end(job, CANCELED, TaskCode.CANCELED, "cancelled by the client; standing")
             return
-        trouble = self._readiness.trouble(self._now())
+        trouble = self._readiness.trouble()
         state = self._readiness.state()
         if trouble is not None or state is None:
             self._end(job, ABORTED, *(trouble or (TaskCode.NOT_READY, "robot_state cannot be read; see the log")))
