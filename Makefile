@@ -22,7 +22,7 @@ endef
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-sim:  ## the stack in MuJoCo over ROS 2: a tour, then a report in out/sim (TELEOP=keyboard, DURATION, POLICY, SEED, TOUR)
+sim:  ## the stack in MuJoCo over ROS 2: a tour, then a report in out/sim (TOUR=joystick|waypoints|forest|composed, SEED, TELEOP=keyboard, DURATION, POLICY)
 	$(call environment,sim)
 	@exec $(VENV)/python -m beyondmimic_diffusion.sim_session \
 		$(if $(TELEOP),--teleop "$(TELEOP)") $(if $(DURATION),--duration "$(DURATION)") $(if $(POLICY),--policy "$(POLICY)") \

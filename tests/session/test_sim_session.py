@@ -106,6 +106,40 @@ def test_a_short_session_walks_reports_and_leaves_nothing_running(tmp_path):
 @pytest.mark.slow
 @pytest.mark.sim
 @needs_policy
+def test_the_tour_of_waypoints_reaches_each_of_them_through_the_action(tmp_path):
+    process = start(tmp_path, "--tour", "waypoints", "--seed", "2", "--no-film")
+    output, _ = process.communicate(timeout=900)
+    assert process.returncode == 0, output
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["tour"] == "waypoints"
+    assert [(goal["reached"], goal["error_code"]) for goal in report["goals"]] == [(True, 0)] * 5
+    assert max(goal["distance"] for goal in report["goals"]) < 0.35
+    assert report["falls"] == report["contacts"] == 0
+    assert report["velocity_error"] is None
+    assert report["plan_compute_ms"]["p50"] > 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.sim
+@needs_policy
+def test_the_tour_of_the_forest_stands_the_robot_among_the_pillars_of_its_seed(tmp_path):
+    from beyondmimic_diffusion.core.tasks import forest, load_scene
+
+    process = start(tmp_path, "--tour", "forest", "--seed", "3", "--no-film")
+    output, _ = process.communicate(timeout=900)
+    assert process.returncode == 0, output
+    assert load_scene(tmp_path / "scene.yaml") == forest(3)
+    report = json.loads((tmp_path / "report.json").read_text())
+    [goal] = report["goals"]
+    assert goal["target"] == pytest.approx(forest(3).goal)
+    assert goal["reached"]
+    assert report["contacts"] == 0
+    assert 0.0 < report["min_clearance"] < 1.0  # no way through leads past all pillars at a metre
+
+
+@pytest.mark.slow
+@pytest.mark.sim
+@needs_policy
 def test_ctrl_c_in_the_middle_ends_every_process_and_still_writes_the_recording(tmp_path):
     process = start(tmp_path, "--no-film", "--no-plots")
     assert process.stdout is not None
