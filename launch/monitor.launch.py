@@ -13,6 +13,8 @@ RECORDED = (
     *("/clock", "/tf", "/tf_static", "/diagnostics", "joint_states", "imu/data", "odom", "ground_truth/odom"),
     *("robot_state", "plan", "planned_path", "planner/status", "guidance/active", "guidance/stats", "cmd_vel", "joy"),
     *("applied_joint_commands", "executor/state", "e_stop", "sim/real_time_factor"),
+    *("goal_pose", "sdf_scene", "guidance/scene", "guidance/markers"),
+    *("ground_truth/contacts", "ground_truth/clearance"),
 )
 """Named one by one: recording everything also records what nobody can replay, and has stalled rosbag2."""
 NEEDED = {"rviz": "rviz2", "foxglove": "foxglove_bridge", "record": "rosbag2_storage_mcap"}
