@@ -91,7 +91,7 @@ def test_the_film_shows_goal_route_and_plan_of_its_moment_and_obstacles_where_th
     recording = recorded(
         script(
             legs=AHEAD,
-            goals=[goal((1.0, 2.0), 0.0, 4.0), goal((3.0, 4.0), 5.0, 9.0, heading=0.5)],
+            goals=[goal((1.0, 2.0), 0.0, 4.0), goal((0.0, 9.0), 4.0, 4.1), goal((3.0, 4.0), 5.0, 9.0, heading=0.5)],
             scene=Scene("one", (cart,)).to_dict(),
             routes=((0.5, ((0.0, 0.0), (1.0, 0.0), (1.0, 2.0))), (3.0, ())),
         )
@@ -105,6 +105,7 @@ def test_the_film_shows_goal_route_and_plan_of_its_moment_and_obstacles_where_th
     assert late.solids[0].pos_w == pytest.approx((3.0, 8.0, 0.5))  # 16 s of 0.5 m/s
     newest = int(np.flatnonzero(recording.plans.published <= 16.0)[-1])
     np.testing.assert_allclose(late.plan_w[[0, 15], 0], [0.01 * newest, 0.01 * newest + 1.5], atol=1e-6)
+    assert marker.at(10.0 + 4.2).goal_xy == (0.0, 9.0)  # the newest one, though the one before lingers, too
     assert marker.at(10.0 + 4.7).goal_xy is None
     assert Marker(recorded(script(legs=AHEAD))).at(12.0).solids == ()
 

@@ -29,7 +29,7 @@ class Marker:
     def at(self, t: float) -> Marks:
         """Marks at simulated time ``t`` [s]."""
         recording = self._recording
-        goal = next((g for g in self._goals if g["start"] <= t < g["end"] + _GOAL_LINGERS), None)
+        goal = next((g for g in reversed(self._goals) if g["start"] <= t < g["end"] + _GOAL_LINGERS), None)
         around, scene = recording.surroundings, recording.surroundings.scene
         return Marks(
             solids=() if scene is None else tuple(solid_of(obstacle, t) for obstacle in scene.obstacles),

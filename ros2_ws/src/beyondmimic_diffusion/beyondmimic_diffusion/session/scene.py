@@ -20,7 +20,7 @@ _CELL = 0.005
 _DISTANCE, _ELEVATION, _AZIMUTH = 2.8, -14.0, 130.0
 """Of the camera [m], [deg], [deg]."""
 _FAR_DISTANCE, _FAR_ELEVATION = 4.6, -38.0
-"""The same where there are obstacles: they shall be seen, and not stand before the robot [m], [deg]."""
+"""The same where there are goals or obstacles: these shall be seen, and not stand before the robot [m], [deg]."""
 _LOOK_HEIGHT = 0.68
 """[m]."""
 _SOLE = 0.04
@@ -55,7 +55,7 @@ class Scene:
             caption: Written into the upper left corner.
             marks: What is shown besides the robot.
         """
-        far = marks is not None and bool(marks.solids)
+        far = marks is not None and (bool(marks.solids) or marks.goal_xy is not None)
         self._camera.distance = _FAR_DISTANCE if far else _DISTANCE
         self._camera.elevation = _FAR_ELEVATION if far else _ELEVATION
         self._data.qpos[:] = qpos
