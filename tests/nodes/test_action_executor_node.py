@@ -1,5 +1,7 @@
 """Arming, playing, damping: the reactions, over topics."""
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -126,6 +128,26 @@ def test_disarming_while_playing_goes_back_to_weak_damping(session):
     executor.track()
     assert executor.ros.ask("executor/disarm").success
     executor.ros.until(lambda: executor.state == STATE.DISARMED, executor.robot.sample_now)
+
+
+def test_garbage_is_collected_again_once_the_robot_is_disarmed_and_not_while_it_is_armed_or_damped(session):
+    executor = session()
+    assert gc.isenabled()
+    executor.track()
+    assert not gc.isenabled()
+    executor.ros.until(lambda: executor.state == STATE.DAMPING, executor.robot.sample_now)
+    assert not gc.isenabled()
+    assert executor.ros.ask("executor/disarm").success
+    executor.ros.until(lambda: executor.state == STATE.DISARMED)
+    assert gc.isenabled()
+
+
+def test_an_executor_that_ends_while_armed_leaves_garbage_collection_on(session):
+    executor = session()
+    executor.arm()
+    assert not gc.isenabled()
+    executor.node.close()
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,7 @@ class ActionExecutorNode(Node):
         """Stop ticking and wait for the thread."""
         self._stop.set()
         self._thread.join()
+        gc.enable()
 
     def _load(self, policy: str) -> PolicyManifest:
         if not policy:
@@ -234,6 +235,8 @@ class ActionExecutorNode(Node):
         stopped = report.mode is ExecutorMode.E_STOP
         if before is None or stopped or before is ExecutorMode.E_STOP:
             self._e_stop_pub.publish(Bool(data=stopped))
+        if report.mode is ExecutorMode.DISARMED:
+            gc.enable()
         text = f"{report.mode.name}: {report.message}"
         if report.mode in _STOPPED:
             self.get_logger().error(text)
@@ -246,9 +249,7 @@ class ActionExecutorNode(Node):
             self._ticks = self._missed = self._refused = 0
             self._worst_late = 0.0
             self._lateness.reset()
-            gc.collect()
-            gc.freeze()
-            gc.disable()
+            _stop_collecting()
         return ok, text
 
     def _trigger_e_stop(self) -> tuple[bool, str]:
@@ -284,6 +285,16 @@ class ActionExecutorNode(Node):
 def _gains(manifest: PolicyManifest) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """kp, kd and stand pose, each (J,)."""
     return np.array(manifest.kp), np.array(manifest.kd), np.array(manifest.default_joint_pos)
+
+
+def _stop_collecting() -> None:
+    """No garbage collection from arming to disarming: one takes as long as many ticks, and comes when it likes.
+
+    What is alive now is taken out of later collections, so that those after disarming are short, too.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.disable()
 
 
 def _raise_priority(priority: int) -> None:
