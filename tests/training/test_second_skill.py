@@ -1,14 +1,16 @@
 """A dance between walks: who drives when, that both experts stay themselves, and how windows are told apart."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from beyondmimic_diffusion.core.errors import ConfigError
+from beyondmimic_diffusion.core.errors import ConfigError, DatasetError
 from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.types import JointCommand
 from beyondmimic_diffusion.sim.mujoco_g1 import MujocoG1
 from beyondmimic_training.collect import CollectConfig, config_from_dict
+from beyondmimic_training.collect.command import load_config
 from beyondmimic_training.collect.episode import draw_episode
 from beyondmimic_training.experts import RobotBatch, SwitchingExpert, make_expert
 
@@ -21,6 +23,7 @@ from beyondmimic_training.train import representation_and_mirror
 
 ZEROS = np.zeros(g1.NUM_JOINTS)
 DANCE = {"episode": 30.0, "skill": {"expert": "fastsac_dancer"}}
+SHIPPED = Path(__file__).parents[2] / "training" / "configs" / "collect" / "walk_dance.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,11 @@ def test_the_second_expert_drives_whole_segments_after_a_stand_and_is_followed_b
             assert not plan.commands[begin - stand : end].any()
             assert not plan.driver[:begin][-stand:].any()
     assert seen > 20
+
+
+def test_the_collection_of_the_shipped_policy_loads():
+    config = load_config(SHIPPED)
+    assert (config.expert, config.skill.expert) == ("fastsac_walker", "fastsac_dancer")
 
 
 def test_without_a_second_expert_episodes_are_drawn_as_before():
@@ -144,6 +152,17 @@ def test_windows_come_with_their_shares_and_those_that_enter_are_marked(source):
     norms = source.fit_normalizers("std", 200, rng)
     batch = sampler.batch(2000, rng, *norms)
     assert np.mean(batch.entering) == pytest.approx(0.2, abs=0.05)
+
+
+def test_windows_of_episodes_with_a_longer_delay_may_be_left_out(made_up_dataset):
+    data = made_up_dataset(lengths=(LENGTH,) * 4)  # the last one is kept for validation
+    rows = tuple({**row, "delay": delay} for row, delay in zip(data.episodes, (0.05, 0.0, 0.02, 0.0), strict=True))
+    source = WindowSource(replace(data, episodes=rows), *representation_and_mirror("body_pos"), MODEL)
+    centres = source.centres(0.0, validation=False)
+    drawn = WindowSampler(source, WindowConfig(max_delay=0.02), centres).draw(2000, np.random.default_rng(0))
+    assert set(np.unique(drawn // LENGTH)) == {1, 2}
+    with pytest.raises(DatasetError, match="max_delay"):
+        WindowSampler(source, WindowConfig(max_delay=-1.0), centres)
 
 
 def test_keyframes_are_facts_in_their_share_of_windows_and_in_all_that_enter():

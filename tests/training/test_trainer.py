@@ -138,6 +138,42 @@ def test_a_run_may_start_from_the_averaged_weights_of_another(tiny_trainer, tmp_
     np.testing.assert_array_equal(child.state_norm.scale, load_checkpoint(parent)["state_norm"]["scale"])
 
 
+def test_a_longer_plan_starts_from_the_weights_of_a_shorter_one(tiny_trainer, tiny_config, tmp_path):
+    """Embeddings go by what a token stands for; the last one of its kind stands in for those that are new."""
+    parent = tiny_trainer().fit()  # history 2, horizon 4, 2 actions
+    model = replace(tiny_config.model, horizon=6, action_horizon=3)
+    child = tiny_trainer(out=str(tmp_path / "child"), init_from=str(parent), model=model)
+    old = load_checkpoint(parent)["ema"]["weights.position"]
+    rows = [0, 1, 2, 3, 4, 5, 6, 6, 6, 7, 8, 8]  # 2 history, now, 4 states and two more, 2 actions and one more
+    assert torch.equal(child.network.state_dict()["position"], old[rows])
+    child.fit()
+
+
+def test_a_start_with_new_statistics_keeps_the_weights(tiny_trainer, tmp_path):
+    parent = tiny_trainer().fit()
+    changed = load_checkpoint(parent)
+    changed["state_norm"]["scale"] = [2.0 * s for s in changed["state_norm"]["scale"]]
+    torch.save(changed, parent)
+    child = tiny_trainer(out=str(tmp_path / "child"), init_from=str(parent), init_normalizers=False)
+    np.testing.assert_allclose(2.0 * np.asarray(child.state_norm.scale), changed["state_norm"]["scale"])
+    assert torch.equal(child.network.state_dict()["position"], changed["ema"]["weights.position"])
+
+
+def test_shared_levels_are_one_level_for_states_and_actions(tiny_trainer, tiny_config):
+    levels = replace(tiny_config.levels, independent=False, committed=0.0)
+    trainer = tiny_trainer(levels=levels)
+    seen = []
+
+    def forward(states, actions, history, current, state_levels, action_levels):
+        seen.append(torch.cat([state_levels, action_levels], dim=1))
+        return torch.zeros_like(states), torch.zeros_like(actions)
+
+    for step in range(20):
+        trainer.loss(forward, trainer._batch(step))
+    together = torch.cat(seen)
+    assert torch.all(together == together[:, :1]) and len(together.unique()) > 5
+
+
 # ------------------------------------------------------------------ refusals
 
 

@@ -43,6 +43,8 @@ class LevelConfig:
     """One level for a whole modality."""
     ramp: float = 0.35
     """Levels that do not fall along the horizon."""
+    independent: bool = True
+    """States and actions draw their levels apart; false: one level for all tokens of a window (ablation)."""
     committed: float = 0.3
     """Share of windows whose first action tokens are facts (level 0), as committed actions are at run time."""
     max_committed: int = 2
@@ -73,6 +75,8 @@ class WindowConfig:
     onset_steps: int = 3
     mirror: bool = True
     """Mirror half of the windows left to right."""
+    max_delay: float = 1.0
+    """Windows of episodes recorded with a longer action delay are left out [s] (ablation)."""
     history_noise: float = 0.03
     """Standard deviation of the noise on the clean history, in normalised units."""
 
@@ -109,7 +113,8 @@ class TrainConfig:
     log_every: int = 25
     validate_every: int = 500
     init_from: str = ""
-    """Checkpoint whose weights (not optimiser) the run starts from; empty for none."""
+    """Checkpoint whose weights (not optimiser) the run starts from; empty for none. Its plans may be shorter: steps
+    beyond them begin with the position embedding of its last one."""
     init_normalizers: bool = True
     """Take its normalisers too; false: statistics of this run's data (where that reaches further)."""
     wandb: str = ""

@@ -100,6 +100,8 @@ class WindowSource:
         self._history_offsets = np.arange(-stride * model.history_len, 0)
         self._action_offsets = np.arange(stride * model.action_horizon)
         self.first, self.last = self._usable(dataset.starts, dataset.lengths)
+        self.delay: Array = np.repeat([float(row.get("delay", 0.0)) for row in dataset.episodes], dataset.lengths)
+        """Action delay of each frame's episode [s]."""
 
     def _usable(self, start: NDArray[np.integer], length: NDArray[np.integer]) -> tuple[NDArray, NDArray]:
         before = -int(self._state_offsets[0])
@@ -181,6 +183,9 @@ class WindowSampler:
     def __init__(self, source: WindowSource, config: WindowConfig, centres: NDArray[np.integer]):
         self.source = source
         self.config = config
+        centres = centres[source.delay[centres] <= config.max_delay]
+        if not len(centres):
+            raise DatasetError(f"no episode has an action delay of at most max_delay = {config.max_delay} s")
         reach = config.onset_steps * source.model.setpoints_per_step
         last = len(source.command) - 1
         before = source.command[np.maximum(centres - reach, 0)]

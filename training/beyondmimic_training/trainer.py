@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
+from beyondmimic_diffusion.core.diffusion.attention import TokenLayout
 from beyondmimic_diffusion.core.diffusion.denoiser import DenoiserConfig, StateActionDenoiser
 from beyondmimic_diffusion.core.diffusion.scheduler import NoiseScheduler
 from beyondmimic_diffusion.core.errors import ArtifactError
@@ -108,6 +109,9 @@ class Trainer:
         state_levels = draw_levels(len(states), m.horizon, m.num_levels, levels)
         state_levels = hold_keyframes(state_levels, entering.cpu(), levels).to(states.device)
         action_levels = draw_levels(len(states), m.action_horizon, m.num_levels, levels)
+        if not levels.independent:
+            state_levels = state_levels[:, :1].expand(-1, m.horizon)
+            action_levels = state_levels[:, :1].expand(-1, m.action_horizon)
         action_levels = commit_prefix(action_levels, levels).to(states.device)
         noise = self.config.windows.history_noise
         history = history + noise * torch.randn_like(history)
@@ -282,6 +286,8 @@ class Trainer:
         """Take averaged weights, and unless told otherwise normalisers, of another run, but not its optimiser."""
         data = load_checkpoint(path)
         averaged = {k.removeprefix("weights."): v for k, v in data["ema"].items() if k != "step"}
+        saved = DenoiserConfig(**data["network_config"])
+        averaged["position"] = _stretched(averaged["position"], saved.layout, self.network_config.layout)
         try:
             self.network.load_state_dict(averaged)
         except RuntimeError as error:
@@ -293,6 +299,13 @@ class Trainer:
         if self.config.init_normalizers:
             self.state_norm = Normalizer.from_dict(data["state_norm"])
             self.action_norm = Normalizer.from_dict(data["action_norm"])
+
+
+def _stretched(position: Tensor, saved: TokenLayout, wanted: TokenLayout) -> Tensor:
+    """Position embeddings (tokens, width) for another horizon: by kind and time, the last of a kind for the rest."""
+    rows = {(token.kind, token.time): row for row, token in enumerate(saved.tokens)}
+    last = {token.kind: row for row, token in enumerate(saved.tokens)}
+    return position[[rows.get((token.kind, token.time), last[token.kind]) for token in wanted.tokens]]
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
