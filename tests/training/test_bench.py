@@ -8,8 +8,21 @@ import pytest
 from beyondmimic_diffusion.core.diffusion.level_path import LevelPath
 from beyondmimic_diffusion.core.diffusion.sampler import CleanRange, Sampler, draw_noise
 from beyondmimic_diffusion.core.diffusion.scheduler import NoiseScheduler
+from beyondmimic_diffusion.core.guidance import KeyframeGoal, ObstacleScene, WaypointGoal
 from beyondmimic_diffusion.core.types import Conditioning
-from beyondmimic_training.bench import GUIDED, ROLLING, TICK, TORCH, WARM, Row, measure, ratios
+from beyondmimic_training.bench import (
+    ALL_COSTS,
+    COMPOSED,
+    GUIDED,
+    ROLLING,
+    TICK,
+    TORCH,
+    WARM,
+    Row,
+    all_goals,
+    measure,
+    ratios,
+)
 from reference.scripted_policy import scripted_policy
 
 torch = pytest.importorskip("torch")
@@ -56,6 +69,7 @@ def test_every_variant_is_timed_and_counts_its_network_passes(manifest):
     assert {len(row.milliseconds) for row in rows.values()} == {10}
     assert min(row.milliseconds.min() for row in rows.values()) > 0.0
     assert rows[GUIDED].passes == rows[TORCH].passes == manifest.sampling.passes
+    assert rows[COMPOSED].passes == manifest.sampling.passes
     assert rows[ROLLING].passes == 15
     assert rows[WARM].passes == manifest.sampling.passes
     assert rows[TICK].passes == 0
@@ -68,5 +82,15 @@ def test_ratios_are_of_medians():
         "plan, from scratch": Row("", np.array([9.0, 10.0, 11.0]), 5),
         "plan, from scratch, guided": Row("", np.array([20.0, 20.0, 900.0]), 5),
         "plan, from scratch, eager torch loop": Row("", np.array([30.0, 30.0, 30.0]), 5),
+        ALL_COSTS: Row("", np.array([2.0, 4.0, 5.0]), 0),
+        COMPOSED: Row("", np.array([25.0, 25.0, 26.0]), 5),
     }
-    assert ratios(rows, 5) == {"guidance_share": 0.5, "torch_over_ours": 3.0}
+    assert ratios(rows, 5) == {"guidance_share": 0.5, "guidance_share_all_costs": 0.8, "torch_over_ours": 3.0}
+
+
+def test_the_composed_goal_has_a_cost_of_every_kind(manifest):
+    policy = replace(scripted_policy(np.zeros((16, 29))), manifest=manifest)
+    kinds = {type(goal) for goal in all_goals(policy)}
+    assert kinds == {WaypointGoal, ObstacleScene, KeyframeGoal}
+    scene = next(goal for goal in all_goals(policy) if isinstance(goal, ObstacleScene))
+    assert len(scene.sdf_w.parts) == 20

@@ -11,7 +11,7 @@ import logging
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,15 @@ from beyondmimic_diffusion.core.engine import BACKENDS, LoadedPolicy, load_polic
 from beyondmimic_diffusion.core.errors import ConfigError
 from beyondmimic_diffusion.core.execution import ActionExecutor, ExecutorConfig, ExecutorMode
 from beyondmimic_diffusion.core.execution.robot_limits import g1_limits
-from beyondmimic_diffusion.core.guidance import JoystickGoal
+from beyondmimic_diffusion.core.guidance import (
+    Goal,
+    JoystickGoal,
+    KeyframeGoal,
+    ObstacleScene,
+    Sphere,
+    Union,
+    WaypointGoal,
+)
 from beyondmimic_diffusion.core.guidance.composer import GuidanceComposer
 from beyondmimic_diffusion.core.guidance.goal_terms import GoalContext, goal_terms
 from beyondmimic_diffusion.core.planner import GuidedPlanner, PlannerConfig
@@ -37,6 +45,8 @@ _log = logging.getLogger(__name__)
 START = 10.0
 """Stamp of the first plan [s]."""
 GOAL = JoystickGoal(vel_xy_c=(0.4, 0.0), yaw_rate=0.3)
+SPHERES = 20
+"""Obstacles beside the composed goal."""
 WARM_UP = 5
 """Turns that do not count."""
 TICK_DT = 0.005
@@ -96,6 +106,7 @@ def main(args: argparse.Namespace) -> int:
 
 PASS, SCRATCH, GUIDED = "network pass", "plan, from scratch", "plan, from scratch, guided"
 ROLLING, WARM, GUIDANCE = "plan, rolling, guided", "plan, warm start, guided", "guidance of one pass"
+ALL_COSTS, COMPOSED = f"guidance of one pass, all costs, {SPHERES} spheres", f"plan, all costs, {SPHERES} spheres"
 TICK, TORCH = "executor tick", "plan, from scratch, eager torch loop"
 
 
@@ -104,11 +115,13 @@ def measure(policy: LoadedPolicy, repeats: int) -> list[Row]:
     policy, calls = _counting(policy)
     timed: dict[str, Callable[[int], float]] = {
         PASS: _network_pass(policy),
-        GUIDANCE: _guidance_pass(policy),
-        SCRATCH: _plans(policy, PlannerConfig(mode="scratch"), guided=False),
-        GUIDED: _plans(policy, PlannerConfig(mode="scratch"), guided=True),
-        ROLLING: _plans(policy, PlannerConfig(mode="rolling"), guided=True),
-        WARM: _plans(policy, PlannerConfig(mode="warm_start"), guided=True),
+        GUIDANCE: _guidance_pass(policy, [GOAL]),
+        ALL_COSTS: _guidance_pass(policy, all_goals(policy)),
+        SCRATCH: _plans(policy, PlannerConfig(mode="scratch"), []),
+        GUIDED: _plans(policy, PlannerConfig(mode="scratch"), [GOAL]),
+        COMPOSED: _plans(policy, PlannerConfig(mode="scratch"), all_goals(policy)),
+        ROLLING: _plans(policy, PlannerConfig(mode="rolling"), [GOAL]),
+        WARM: _plans(policy, PlannerConfig(mode="warm_start"), [GOAL]),
         TICK: _ticks(policy),
     }
     if importlib.util.find_spec("torch") is None:
@@ -138,7 +151,10 @@ def _counting(policy: LoadedPolicy) -> tuple[LoadedPolicy, list[None]]:
 
 def ratios(rows: dict[str, Row], passes: int) -> dict[str, float]:
     """Medians set against each other."""
-    found = {"guidance_share": passes * rows[GUIDANCE].p50 / rows[GUIDED].p50}
+    found = {
+        "guidance_share": passes * rows[GUIDANCE].p50 / rows[GUIDED].p50,
+        "guidance_share_all_costs": passes * rows[ALL_COSTS].p50 / rows[COMPOSED].p50,
+    }
     if TORCH in rows:
         found["torch_over_ours"] = rows[TORCH].p50 / rows[SCRATCH].p50
     return found
@@ -150,6 +166,8 @@ def table(rows: list[Row], report: dict[str, Any]) -> str:
     lines = [f"{'':{width}}  p50 ms   p99 ms  network passes"]
     lines += [f"{row.name:{width}} {row.p50:7.3f}  {row.p99:7.3f}  {row.passes or '':>3}" for row in rows]
     lines.append(f"guidance is {100 * report['guidance_share']:.1f} % of a guided plan")
+    share = 100 * report["guidance_share_all_costs"]
+    lines.append(f"all costs with {SPHERES} spheres are {share:.1f} % of theirs")
     if "torch_over_ours" in report:
         lines.append(
             f"eager torch takes {report['torch_over_ours']:.2f} times as long for the same plan, on one thread too"
@@ -206,20 +224,41 @@ def _eager_loop(policy: LoadedPolicy) -> Callable[[int], float]:
     return _timed(lambda turn: loop(*inputs))
 
 
-def _guidance_pass(policy: LoadedPolicy) -> Callable[[int], float]:
+def all_goals(policy: LoadedPolicy) -> list[Goal]:
+    """A waypoint, a heading, a body pose and obstacles at once: every kind of cost there is for a body-pos policy."""
+    rng = np.random.default_rng(1)
+    centres = np.column_stack([rng.uniform(-4.0, 4.0, (SPHERES, 2)), rng.uniform(0.2, 1.2, SPHERES)])
+    goals: list[Goal] = [WaypointGoal((2.0, 1.0), heading_w=0.5)]
+    if policy.manifest.state_kind == "body_pos":
+        goals.append(ObstacleScene(Union([Sphere(c, r) for c, r in zip(centres, rng.uniform(0.1, 0.3, SPHERES))])))
+        names = tuple(p.name for p in policy.manifest.key_points[:4])
+        hold = 1e9  # in every plan, whichever its time
+        goals.append(KeyframeGoal(names, rng.uniform(-0.3, 0.3, (len(names), 3)), due=START, hold=hold))
+    return goals
+
+
+def _guidance_pass(policy: LoadedPolicy, goals: Sequence[Goal]) -> Callable[[int], float]:
     planner = GuidedPlanner(policy).batch
     m, frame = policy.manifest, CharacterFrame(np.zeros((1, 2)), np.zeros(1))
-    terms = goal_terms([GOAL], GoalContext(frame, START, m.step_dt, m.horizon))
+    points = m.key_points if m.state_kind == "body_pos" else ()
+    context = GoalContext(
+        frame,
+        START,
+        m.step_dt,
+        m.horizon,
+        key_point_names=tuple(p.name for p in points),
+        key_point_radii=np.array([p.radius for p in points]),
+    )
+    terms = goal_terms(goals, context)
     norm = planner.state_norm
     guidance = GuidanceComposer(planner.representation.layout, norm.scale, norm.offset, m.step_dt, terms)
     states = np.random.default_rng(0).standard_normal((1, m.horizon, m.state_dim), np.float32)
     return _timed(lambda turn: guidance.correction(states, m.num_denoising_steps // 2))
 
 
-def _plans(policy: LoadedPolicy, config: PlannerConfig, *, guided: bool) -> Callable[[int], float]:
+def _plans(policy: LoadedPolicy, config: PlannerConfig, goals: Sequence[Goal]) -> Callable[[int], float]:
     """Everything the planner does for one plan: observe, encode, denoise, decode."""
     planner = GuidedPlanner(policy, config)
-    goals = [GOAL] if guided else []
 
     def plan(turn: int) -> None:
         stamp = START + turn * planner.manifest.step_dt
