@@ -230,7 +230,9 @@ def all_goals(policy: LoadedPolicy) -> list[Goal]:
     centres = np.column_stack([rng.uniform(-4.0, 4.0, (SPHERES, 2)), rng.uniform(0.2, 1.2, SPHERES)])
     goals: list[Goal] = [WaypointGoal((2.0, 1.0), heading_w=0.5)]
     if policy.manifest.state_kind == "body_pos":
-        goals.append(ObstacleScene(Union([Sphere(c, r) for c, r in zip(centres, rng.uniform(0.1, 0.3, SPHERES))])))
+        goals.append(
+            ObstacleScene(Union([Sphere(c, r) for c, r in zip(centres, rng.uniform(0.1, 0.3, SPHERES), strict=True)]))
+        )
         names = tuple(p.name for p in policy.manifest.key_points[:4])
         hold = 1e9  # in every plan, whichever its time
         goals.append(KeyframeGoal(names, rng.uniform(-0.3, 0.3, (len(names), 3)), due=START, hold=hold))
