@@ -89,10 +89,11 @@ class Ros:
                 node.deactivate()
             self.executor.remove_node(node)
             node.destroy_node()
+        self.executor.shutdown()  # it holds publishers until then: what they latched would be heard in the next test
         self.context.try_shutdown()
         self.nodes.clear()
         self.probe = node = None
-        gc.collect()  # life-cycle nodes hold themselves: what they latched would be heard in the next test
+        gc.collect()  # life-cycle nodes hold themselves
 
 
 @pytest.fixture

@@ -72,8 +72,8 @@ class Robot:
                 twist = term.velocity.twist
                 return rotate_yaw(np.array([twist.linear.x, twist.linear.y]), self.yaw)
             if term.type == TERM.WAYPOINT:
-                place = term.waypoint.pose.position
-                left = np.array([place.x, place.y]) - self.xy
+                aim = term.waypoint.pose.position
+                left = np.array([aim.x, aim.y]) - self.xy
                 return left * min(self.speed / max(np.linalg.norm(left), 1e-9), 10.0)
         return np.zeros(2)
 
