@@ -21,6 +21,7 @@ CLASSES = {
     "diffusion_planner": "DiffusionPlannerConfig",
     "guidance_task_server": "GuidanceTaskServerConfig",
     "action_executor": "ActionExecutorParameters",
+    "supervisor": "SupervisorParameters",
 }
 DELIBERATE: dict[tuple[str, str], object] = {}
 """Where the files differ from the library's defaults; each says why at its line."""

@@ -61,6 +61,20 @@ def test_planner_and_executor_read_the_same_policy(policy):
     assert folders == {str(Path(policy).resolve())}
 
 
+@pytest.mark.parametrize("sim", ["mujoco", "isaac"])
+def test_the_supervisor_commands_the_same_motors_as_the_executor_which_asks_for_it(policy, sim):
+    specs = {spec.name: spec for spec in make_graph(BringupArguments(sim=sim, policy=policy))}
+    executor, supervisor = specs["action_executor"], specs["supervisor"]
+    assert supervisor.parameters["command_type"] == executor.parameters["command_type"]
+    assert executor.parameters["supervised"] is True
+
+
+def test_without_the_supervisor_the_executor_does_not_ask_for_one(policy):
+    specs = {spec.name: spec for spec in make_graph(BringupArguments(policy=policy, supervisor=False))}
+    assert "supervisor" not in specs
+    assert specs["action_executor"].parameters["supervised"] is False
+
+
 def test_all_nodes_agree_on_simulated_time(policy):
     assert {spec.parameters["use_sim_time"] for spec in make_graph(BringupArguments(policy=policy))} == {True}
 

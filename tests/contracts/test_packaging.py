@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "ros2_ws" / "src"
 PACKAGE = SOURCES / "beyondmimic_diffusion"
-NODES = {"mujoco_sim", "state_estimator", "diffusion_planner", "guidance_task_server", "action_executor"}
+NODES = {"mujoco_sim", "state_estimator", "diffusion_planner", "guidance_task_server", "action_executor", "supervisor"}
 REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
 
 

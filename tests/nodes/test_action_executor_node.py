@@ -21,7 +21,10 @@ STATE = bm.ExecutorState
 KNEE = g1.JOINT_NAMES.index("left_knee_joint")
 FAST = {"blend_time": 0.05, "plan_blend": 0.0, "realtime_priority": 0}
 # In one process with the test's own callbacks a tick may be late; what is tested here is the reaction, not the figure.
-PATIENT = {"watchdog.state_hold": 0.5, "watchdog.state_damp": 1.0, "watchdog.pause_after": 1.0, "coast_limit": 0.3}
+PATIENT = {
+    "watchdog.state_hold": 0.5, "watchdog.state_damp": 1.0, "watchdog.pause_after": 1.0, "coast_limit": 0.3,
+    "arming.max_state_age": 1.0,
+}  # fmt: skip
 
 
 class Session:
@@ -56,7 +59,7 @@ class Session:
         self.plan_pub.publish(plan_to_msg(Plan(**values), g1.JOINT_NAMES))
 
     def arm(self):
-        self.ros.until(lambda: self.node._robot.read() is not None, self.robot.sample_now)
+        self.ros.until(lambda: self.node._state is not None, self.robot.sample_now)
         answer = self.ros.ask("executor/arm")
         assert answer.success, answer.message
 

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.ros, pytest.mark.slow]
 SHARED_MEMORY = Path("/dev/shm")
 SOURCES = Path(__file__).resolve().parents[2] / "ros2_ws/src/beyondmimic_diffusion"
 PATIENCE = 60.0
-"""Five interpreters start on a busy machine [s]; a bound against hanging."""
+"""Six interpreters start on a busy machine [s]; a bound against hanging."""
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from setuptools import find_packages, setup
 os.chdir(os.path.dirname(os.path.abspath(__file__)))
 MANIFEST = ElementTree.parse("package.xml").getroot()
 NAME = MANIFEST.findtext("name")
-NODES = ("mujoco_sim", "state_estimator", "diffusion_planner", "guidance_task_server", "action_executor")
+NODES = ("mujoco_sim", "state_estimator", "diffusion_planner", "guidance_task_server", "action_executor", "supervisor")
 MUJOCO = "mujoco>=3.3,<5"
 
 

@@ -41,6 +41,7 @@ class BringupArguments:
     )
     log_level: str = param("info", choices=("debug", "info", "warn", "error", "fatal"), doc="Of all nodes.")
     headless: bool = param(True, doc="No window.")
+    supervisor: bool = param(True, doc="Start the process that damps the robot if the executor stops.")
 
     def __post_init__(self) -> None:
         validate(self)
@@ -119,14 +120,17 @@ def make_graph(arguments: BringupArguments) -> tuple[NodeSpec, ...]:
         )
     root = "truth" if arguments.root_source == "auto" else arguments.root_source
     managed = {"autostart": arguments.autostart}
+    command = {"command_type": _command_type(arguments.sim)}
     scene = {"scene": find_scene(arguments.scene)} if arguments.scene else {}
     table = [
         NodeSpec("mujoco_sim", False, {"viewer": not arguments.headless, **scene}),
         NodeSpec("state_estimator", True, {**managed, "root_source": root}),
         NodeSpec("diffusion_planner", True, {**managed, "policy": policy}),
         NodeSpec("guidance_task_server", True, managed),
-        NodeSpec("action_executor", False, {"policy": policy, "command_type": _command_type(arguments.sim)}),
+        NodeSpec("action_executor", False, {"policy": policy, **command, "supervised": arguments.supervisor}),
     ]
+    if arguments.supervisor:
+        table.append(NodeSpec("supervisor", False, command))
     if arguments.sim == "isaac":
         table = [_for_isaac(spec) for spec in table if spec.name != "mujoco_sim"]
     return tuple(_completed(spec, sim_time, arguments) for spec in table)

@@ -10,9 +10,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import math
-import os
 import queue
-import sys
 import threading
 import time
 from collections import deque
@@ -33,7 +31,6 @@ from ..core.execution import (
     ExecutorConfig,
     ExecutorMode,
     ExecutorReport,
-    LatencyWindow,
     PlanVerdict,
 )
 from ..core.execution.due_times import DueTimes
@@ -42,14 +39,13 @@ from ..core.execution.robot_limits import g1_limits
 from ..core.parameters import param
 from ..core.robot import g1
 from ..core.types import JointCommand, Plan, RobotState
-from ..robot_io import TopicRobot
+from ..robot_io import ExecutorLease, TopicRobot, lease_path
 from ..robot_io.topic_robot import COMMAND_TYPES
 from ..ros import qos
 from ..ros.clock import LoopClock
 from ..ros.conversions import (
     JointCommandWriter,
     JointMap,
-    TickStatistics,
     executor_state_to_msg,
     plan_from_msg,
     time_to_msg,
@@ -57,14 +53,15 @@ from ..ros.conversions import (
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import run
 from ..ros.parameters import NodeParameters
+from .ticker import Ticker
 
 _STATE_PERIOD = 0.1
 """``executor/state`` is repeated this often [s]."""
 _SERVICE_TIMEOUT = 1.0
 """A request that no tick answers within this has failed [s]."""
 _STOPPED = (ExecutorMode.DAMPING, ExecutorMode.E_STOP, ExecutorMode.FAULT)
-_SWITCH_INTERVAL = 0.0005
-"""How long another Python thread may keep the tick waiting [s]."""
+_LAST_FRAMES = 20
+"""Damping commands of an armed executor that ends."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +80,10 @@ class ActionExecutorParameters(ExecutorConfig):
     realtime_priority: int = param(
         20, lo=0, hi=90, doc="SCHED_FIFO priority of the tick where permitted; 0: none.", read_only=True
     )
+    cpu_core: int = param(
+        -1, lo=-1, hi=1023, doc="Core that the tick is pinned to where permitted; -1: any.", read_only=True
+    )
+    supervised: bool = param(False, doc="Refuse to arm while no supervisor watches.")
 
 
 class ActionExecutorNode(Node):
@@ -95,6 +96,7 @@ class ActionExecutorNode(Node):
         manifest = self._load(config.policy)
         manifest.check_rate(config.plan_period)
         self._executor = ActionExecutor(config, g1_limits(), *_gains(manifest))
+        self._lease = ExecutorLease(lease_path(self.get_namespace()))
         self._robot = TopicRobot(self, g1.JOINT_NAMES, config.command_type)
         self._joints = JointMap(g1.JOINT_NAMES)
         self._applied = JointCommandWriter(g1.JOINT_NAMES)
@@ -104,24 +106,34 @@ class ActionExecutorNode(Node):
         self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._observed: dict[int, float] = {}  # plan id -> observation stamp, of the newest plans
         self._state: RobotState | None = None
-        self._lateness = LatencyWindow()
-        self._ticks = self._missed = self._refused = 0
-        self._worst_late = 0.0
+        self._refused = 0
         self._reported: tuple[ExecutorMode | None, object, float] = (None, None, 0.0)
         self._failure = ""
         self._make_topics()
         self.heartbeat = Heartbeat(self)
         self.diagnostics = Diagnostics(self)
         self.diagnostics.add("tick", self._diagnose)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="tick", daemon=True)
-        self._thread.start()
+        self._ticker = Ticker(1.0 / config.control_rate_hz, self._tick, self._damp_after)
+        self._ticker.start(config.realtime_priority, config.cpu_core, self.get_logger().warning)
 
     def close(self) -> None:
-        """Stop ticking and wait for the thread."""
-        self._stop.set()
-        self._thread.join()
+        """Stop ticking and wait for the thread; an armed robot is left damped."""
+        if self._lease.closed:
+            return
+        self._ticker.stop()
+        if self._executor.mode is not ExecutorMode.DISARMED:
+            self._leave_damped()
+        self._lease.watch(False)
+        self._lease.close()
         gc.enable()
+
+    def _leave_damped(self) -> None:
+        """Motors go on with their last command: more than one frame of damping, for one may be lost."""
+        self._executor.e_stop()
+        for _ in range(_LAST_FRAMES):
+            if self._lease.mine:
+                self._robot.write(self._executor.tick(self._loop_clock.now(), time.monotonic(), self._state)[0])
+            time.sleep(1.0 / self.parameters.config.control_rate_hz)
 
     def _load(self, policy: str) -> PolicyManifest:
         if not policy:
@@ -137,7 +149,7 @@ class ActionExecutorNode(Node):
         self.create_subscription(ActionPlan, "plan", self._on_plan, qos.PLAN_INPUT)
         for name, action in (
             ("executor/arm", self._arm),
-            ("executor/disarm", self._executor.disarm),
+            ("executor/disarm", self._disarm),
             ("e_stop_trigger", self._trigger_e_stop),
             ("e_stop_reset", lambda: self._executor.reset_e_stop(self._loop_clock.now(), self._state)),
         ):
@@ -171,27 +183,6 @@ class ActionExecutorNode(Node):
 
     # ------------------------------------------------------------ tick thread
 
-    def _run(self) -> None:
-        _raise_priority(self.parameters.config.realtime_priority)
-        sys.setswitchinterval(_SWITCH_INTERVAL)
-        period = 1.0 / self.parameters.config.control_rate_hz
-        due = time.monotonic()
-        while not self._stop.is_set():
-            due += period
-            ahead = due - time.monotonic()
-            if ahead > 0.0:
-                time.sleep(ahead)
-            late = time.monotonic() - due
-            skipped = max(0, int(late / period))
-            due += skipped * period
-            self._missed += skipped
-            self._lateness.add(late)
-            self._worst_late = max(self._worst_late, late)
-            try:
-                self._tick()
-            except Exception as error:  # a bug must not silently end the stream of commands: damp, and say so
-                self._damp_after(error)
-
     def _tick(self) -> None:
         while not self._requests.empty():
             self._requests.get()()
@@ -207,9 +198,12 @@ class ActionExecutorNode(Node):
         samples = self._robot.read()
         if samples is not None and (self._state is None or samples[1].stamp != self._state.stamp):
             self._state = measured_state(*samples)
+        if not self._lease.mine:
+            self._executor.superseded()
         command, report = self._executor.tick(now, steady, self._state)
-        self._robot.write(command)
-        self._ticks += 1
+        if self._lease.mine:  # silent otherwise: two streams would be worse than either
+            self._robot.write(command)
+            self._lease.count()
         self.heartbeat.beat()
         self._report(now, steady, command, report)
 
@@ -223,10 +217,8 @@ class ActionExecutorNode(Node):
         mode, reason, at = self._reported
         if report.mode is mode and report.reason is reason and steady - at < _STATE_PERIOD:
             return
-        late = self._lateness.percentile(99.0)
-        ticks = TickStatistics(self._ticks, self._missed, late, self._worst_late, self._refused)
         plan_age = now - self._observed.get(report.plan_id, math.nan)
-        self._state_pub.publish(executor_state_to_msg(report, now, plan_age, ticks))
+        self._state_pub.publish(executor_state_to_msg(report, now, plan_age, self._ticker.statistics(self._refused)))
         self._reported = (report.mode, report.reason, steady)
         if report.mode is not mode:
             self._announce(mode, report)
@@ -236,6 +228,7 @@ class ActionExecutorNode(Node):
         if before is None or stopped or before is ExecutorMode.E_STOP:
             self._e_stop_pub.publish(Bool(data=stopped))
         if report.mode is ExecutorMode.DISARMED:
+            self._lease.watch(False)
             gc.enable()
         text = f"{report.mode.name}: {report.message}"
         if report.mode in _STOPPED:
@@ -244,13 +237,27 @@ class ActionExecutorNode(Node):
             self.get_logger().info(text)
 
     def _arm(self) -> tuple[bool, str]:
+        if not self._lease.ask():
+            return (
+                False,
+                "the supervisor has the motors and has been asked for them; disarm if not done, then arm again",
+            )
+        if self.parameters.config.supervised and not self._lease.supervised:
+            return False, "no supervisor watches; start it, or set the parameter supervised to false"
         ok, text = self._executor.arm(self._loop_clock.now(), self._state)
         if ok:
-            self._ticks = self._missed = self._refused = 0
-            self._worst_late = 0.0
-            self._lateness.reset()
+            self._refused = 0
+            self._ticker.reset()
             _stop_collecting()
+            self._lease.watch(True)
         return ok, text
+
+    def _disarm(self) -> tuple[bool, str]:
+        """Also acknowledges that the supervisor took over: the executor may command again, weak damping only."""
+        answer = self._executor.disarm()
+        if answer[0]:
+            self._lease.ask()
+        return answer
 
     def _trigger_e_stop(self) -> tuple[bool, str]:
         self._executor.e_stop()
@@ -261,24 +268,29 @@ class ActionExecutorNode(Node):
         self.get_logger().error(f"internal error in the tick, damping: {self._failure}", throttle_duration_sec=1.0)
         with contextlib.suppress(Exception):
             self._executor.e_stop()
-            self._robot.write(self._executor.tick(self._loop_clock.now(), time.monotonic(), self._state)[0])
+            command, _ = self._executor.tick(self._loop_clock.now(), time.monotonic(), self._state)
+            if self._lease.mine:
+                self._robot.write(command)
+                self._lease.count()
 
     def _diagnose(self) -> Diagnosis:
-        late = self._lateness.summary()
+        ticks = self._ticker.statistics(self._refused)
         values = {
-            "ticks": self._ticks,
-            "missed": self._missed,
-            "late_p99_ms": 1e3 * late.p99,
-            "late_max_ms": 1e3 * self._worst_late,
+            "ticks": ticks.ticks,
+            "missed": ticks.missed,
+            "late_p99_ms": 1e3 * ticks.late_p99,
+            "late_max_ms": 1e3 * ticks.late_max,
             "refused_plans": self._refused,
             "refused_samples": self._robot.refused,
             "mode": self._executor.mode.name,
+            "has_motors": self._lease.mine,
+            "supervised": self._lease.supervised,
         }
         if self._failure:
             return Diagnosis(Level.ERROR, self._failure, values)
         if self._executor.mode in _STOPPED:
             return Diagnosis(Level.ERROR, self._executor.reason.sentence, values)
-        level = Level.WARN if self._missed > 0.005 * max(self._ticks, 1) else Level.OK
+        level = Level.WARN if ticks.missed > 0.005 * max(ticks.ticks, 1) else Level.OK
         return Diagnosis(level, self._executor.reason.sentence, values)
 
 
@@ -295,12 +307,6 @@ def _stop_collecting() -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
-
-
-def _raise_priority(priority: int) -> None:
-    if priority > 0:
-        with contextlib.suppress(PermissionError, OSError):  # best effort: works as root or with an rtprio limit
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
 
 
 def main() -> None:

@@ -1,5 +1,14 @@
 """Ways to motors and IMU; whoever moves or measures the robot sees only ``RobotInterface``."""
 
-from .topic_robot import TopicRobot
+from .command_lease import ExecutorLease, LeaseError, SupervisorLease, lease_path
+from .topic_robot import COMMAND_TYPES, MotorTopic, TopicRobot
 
-__all__ = ["TopicRobot"]
+__all__ = [
+    "COMMAND_TYPES",
+    "ExecutorLease",
+    "LeaseError",
+    "MotorTopic",
+    "SupervisorLease",
+    "TopicRobot",
+    "lease_path",
+]

@@ -26,6 +26,38 @@ COMMAND_TYPES = ("gains", "joint_state")
 """``gains``: ``motor_command`` with kp and kd; ``joint_state``: Isaac's ``joint_command``, gains in the simulator."""
 
 
+class MotorTopic:
+    """Where commands go."""
+
+    def __init__(self, node: Node, joint_names: Sequence[str], command_type: str):
+        """
+        Args:
+            node: Owner of the publisher.
+            joint_names: The robot's joints in internal order.
+            command_type: One of :data:`COMMAND_TYPES`.
+        """
+        self._node = node
+        self._gains = JointCommandWriter(joint_names) if command_type == "gains" else None
+        self._targets = JointStateWriter(joint_names)
+        self._publisher: Publisher = (
+            node.create_publisher(JointCommandMsg, "motor_command", qos.NEWEST)
+            if self._gains is not None
+            else node.create_publisher(JointState, "joint_command", qos.STREAM)
+        )
+
+    def close(self) -> None:
+        """Leave the topic."""
+        self._node.destroy_publisher(self._publisher)
+
+    def write(self, command: JointCommand) -> None:
+        """Publish a command."""
+        if self._gains is not None:
+            self._publisher.publish(self._gains.write(command))
+        else:
+            sample = JointSample(command.stamp, command.position, command.velocity, command.tau_ff)
+            self._publisher.publish(self._targets.write(sample))
+
+
 class TopicRobot:
     """Reads ``joint_states`` and ``imu/data``, writes commands.
 
@@ -60,21 +92,14 @@ class TopicRobot:
             node.create_subscription(JointState, "joint_states", self._on_joints, profile),
             node.create_subscription(Imu, "imu/data", self._on_imu, profile),
         )
-        self._publisher: Publisher | None = None
-        if command_type == "gains":
-            self._gains = JointCommandWriter(joint_names)
-            self._publisher = node.create_publisher(JointCommandMsg, "motor_command", qos.NEWEST)
-        elif command_type == "joint_state":
-            self._targets = JointStateWriter(joint_names)
-            self._publisher = node.create_publisher(JointState, "joint_command", qos.STREAM)
-        self._command_type = command_type
+        self._motors = None if command_type is None else MotorTopic(node, joint_names, command_type)
 
     def close(self) -> None:
         """Leave the topics."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
-        if self._publisher is not None:
-            self._node.destroy_publisher(self._publisher)
+        if self._motors is not None:
+            self._motors.close()
 
     def read(self) -> tuple[ImuSample, JointSample] | None:
         """Newest sample of each, or None before the first."""
@@ -83,13 +108,8 @@ class TopicRobot:
 
     def write(self, command: JointCommand) -> None:
         """Publish a command."""
-        if self._publisher is None:
-            return
-        if self._command_type == "gains":
-            self._publisher.publish(self._gains.write(command))
-        else:
-            sample = JointSample(command.stamp, command.position, command.velocity, command.tau_ff)
-            self._publisher.publish(self._targets.write(sample))
+        if self._motors is not None:
+            self._motors.write(command)
 
     def _on_joints(self, msg: JointState) -> None:
         try:

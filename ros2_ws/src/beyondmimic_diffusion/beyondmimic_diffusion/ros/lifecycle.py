@@ -169,6 +169,26 @@ def prefer_this_process(niceness: int = -10) -> bool:
     return True
 
 
+def prefer_realtime(priority: int) -> str:
+    """Ask for SCHED_FIFO for this thread; why not, or an empty text if it was given (or ``priority`` is 0)."""
+    if priority > 0:
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+        except OSError as error:
+            return f"{error.strerror}; run as root or allow it by an rtprio limit of at least {priority}"
+    return ""
+
+
+def prefer_core(core: int) -> str:
+    """Ask to run this thread on one core alone; why not, or an empty text if it was given (or ``core`` is negative)."""
+    if core >= 0:
+        try:
+            os.sched_setaffinity(0, {core})
+        except OSError as error:
+            return f"{error.strerror}; this process may use cores {sorted(os.sched_getaffinity(0))}"
+    return ""
+
+
 def _serve(node: Node, close: Callable[[Any], None] | None, stop: Future) -> int:
     try:
         starts = isinstance(node, ManagedNode) and getattr(node.parameters.config, "autostart", False)

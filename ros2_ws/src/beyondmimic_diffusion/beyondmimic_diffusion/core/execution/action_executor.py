@@ -141,6 +141,10 @@ class ActionExecutor:
         """Damp at once, until released."""
         self._enter(Event.E_STOP, reason)
 
+    def superseded(self) -> None:
+        """Somebody else commands the motors: whatever moved is over, until disarmed and armed again."""
+        self._enter(Event.BROKEN, Reason.SUPERSEDED)
+
     def reset_e_stop(self, now: float, state: RobotState | None) -> tuple[bool, str]:
         """Release the emergency stop if the robot is upright, still and measured; ends DISARMED."""
         if self._mode is not ExecutorMode.E_STOP:

@@ -18,7 +18,7 @@ class ExecutorMode(IntEnum):
     DISARMED = 0
     """Streams weak damping; plans are received and ignored."""
     CHECKING = 1
-    """Looks whether it may move; lasts one call."""
+    """Looks whether it may move; lasts one call and is never reported."""
     HOLD = 2
     """Holds a pose: the stand pose before the first plan, or, briefly, the last target after an interruption."""
     BLEND = 3
@@ -34,7 +34,7 @@ class ExecutorMode(IntEnum):
     E_STOP = 8
     """As DAMPING, latched: left by ``reset_e_stop`` only."""
     FAULT = 9
-    """The executor cannot compute a command; streams damping. Left by disarming."""
+    """No command can be computed: streams damping; or the supervisor has the motors: silent. Left by disarming."""
 
 
 class Event(Enum):
@@ -129,6 +129,7 @@ class Reason(Enum):
     CLOCK_JUMP = (17, "the clock jumped; plans dropped, holding the last target")
     COMMAND_REFUSED = (18, "the safety filter refused the command too often")
     HOLD_LIMIT = (19, "no plan to go on with within the holding limit: a held pose does not balance")
+    SUPERSEDED = (22, "the ticks stood still and the supervisor took the motors; disarm, then arm to go on")
     E_STOP = (20, "emergency stop")
     E_STOP_RESET = (21, "emergency stop released; arm to go on")
     OK = (30, "allowed")

@@ -19,6 +19,7 @@ _REASONS = {
     _STATE.TILT: (Reason.TILTED, Reason.FALLING),
     _STATE.TIME_JUMP: (Reason.CLOCK_JUMP,),
     _STATE.BAD_PLAN: (Reason.COMMAND_REFUSED,),
+    _STATE.INTERNAL_ERROR: (Reason.SUPERSEDED,),
     _STATE.CHECK_FAILED: (
         Reason.NO_STATE,
         Reason.OLD_STATE,

@@ -1,0 +1,189 @@
+"""Damps the robot if the executor stops commanding it: real motors go on with the last command they were given.
+
+A plain node in a process of its own, as small as can be: a thread that looks at the executor's progress in shared
+memory (``robot_io/command_lease.py``) and, where that stands still while the robot is armed, takes the motors and
+streams damping until the operator disarms or arms an executor. To notice it, it needs nothing of the middleware.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from rclpy.node import Node
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+
+from ..core.errors import BeyondMimicError
+from ..core.execution.progress_watch import ProgressWatch
+from ..core.parameters import param, validate
+from ..core.robot import g1
+from ..core.types import Array, JointCommand
+from ..robot_io import COMMAND_TYPES, MotorTopic, SupervisorLease, lease_path
+from ..ros import qos
+from ..ros.conversions import JointMap, joint_sample_from_msg
+from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
+from ..ros.lifecycle import prefer_realtime, run
+from ..ros.parameters import NodeParameters
+
+_SEEING_OUT = 10.0
+"""How long the executor may take to end [s]; it is killed before by those who start and end nodes."""
+_LOOK = 0.002
+"""How often the executor's progress is looked at [s]."""
+
+
+@dataclass(frozen=True)
+class SupervisorParameters:
+    """What an operator may choose."""
+
+    timeout: float = param(
+        0.05, unit="s", lo=0.01, hi=1.0, doc="Standstill of the armed executor at which damping starts.", read_only=True
+    )
+    damping_rate_hz: float = param(100.0, unit="Hz", lo=20.0, hi=500.0, doc="Rate of damping.", read_only=True)
+    damping_kd: float = param(5.0, unit="N m s/rad", lo=0.1, hi=20.0, doc="Joint damping.", read_only=True)
+    farewell_time: float = param(
+        1.0, unit="s", lo=0.0, hi=30.0, doc="How long damping goes on when this node is ended while it damps."
+    )
+    command_type: str = param(
+        "gains",
+        choices=COMMAND_TYPES,
+        doc="motor_command with gains (MuJoCo node), or joint_command as JointState (Isaac Sim).",
+        read_only=True,
+    )
+    realtime_priority: int = param(
+        30, lo=0, hi=90, doc="SCHED_FIFO priority of the watch where permitted; 0: none.", read_only=True
+    )
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+class SupervisorNode(Node):
+    """The watch's thread, and what it reports."""
+
+    def __init__(self, **node_arguments):
+        super().__init__("supervisor", **node_arguments)
+        self.parameters = NodeParameters(self, SupervisorParameters)
+        config = self.parameters.config
+        self._lease = SupervisorLease(lease_path(self.get_namespace()))
+        self._watch = ProgressWatch(config.timeout, longest_look=0.5 * config.timeout)
+        self._motors = MotorTopic(self, g1.JOINT_NAMES, config.command_type)
+        self._joints = JointMap(g1.JOINT_NAMES)
+        self._measured: bytes | None = None
+        self._position = np.array(g1.DEFAULT_JOINT_POS)
+        self._damping_pub = self.create_publisher(Bool, "supervisor/damping", qos.LATCHED)
+        self._damping_pub.publish(Bool(data=False))
+        self.create_subscription(JointState, "joint_states", self._on_joints, qos.NEWEST, raw=True)
+        self._frames = self._takeovers = 0
+        self._next_frame = 0.0
+        self.heartbeat = Heartbeat(self)
+        self.diagnostics = Diagnostics(self)
+        self.diagnostics.add("watch", self._diagnose)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """See the executor out, who is ended at the same time as a rule, then stop watching.
+
+        An executor that ends in order calls off the watch. Where it does not, or is gone already, this node damps, and
+        goes on doing so for a while, so that the robot has sunk down.
+        """
+        patience = time.monotonic() + _SEEING_OUT
+        while self._lease.watched and not self._lease.damping and time.monotonic() < patience:
+            time.sleep(_LOOK)
+        if self._lease.damping:
+            self._stop.wait(self.parameters.config.farewell_time)
+        self._stop.set()
+        self._thread.join()
+        self._lease.leave()
+        self._lease.close()
+
+    def _on_joints(self, raw: bytes) -> None:
+        self._measured = raw  # 250 a second: read only when one is needed
+
+    # ------------------------------------------------------------ watch's thread
+
+    def _run(self) -> None:
+        refused = prefer_realtime(self.parameters.config.realtime_priority)
+        if refused:
+            self.get_logger().warning(f"the watch has no real-time priority: {refused}")
+        while not self._stop.is_set():
+            try:
+                self._look()
+            except Exception as error:  # what it is for is to go on when others do not
+                self.get_logger().error(f"internal error in the watch: {error!r}", throttle_duration_sec=1.0)
+            time.sleep(_LOOK)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if self._lease.damping:
+            if self._lease.asked_back:
+                self._give_back()
+            elif now >= self._next_frame:
+                self._damp(now)
+        elif not self._lease.watched:
+            self._watch.reset()
+        elif self._watch.stopped(self._lease.progress, now):
+            self._take_over(now)
+
+    def _take_over(self, now: float) -> None:
+        self._lease.take()
+        self._damp(now)
+        self._takeovers += 1
+        silence = 1e3 * self._watch.silence
+        gone = "stands still" if self._lease.executor_lives else "is gone"
+        self._damping_pub.publish(Bool(data=True))
+        self.get_logger().error(f"action_executor {gone}: no command for {silence:.0f} ms; damping")
+
+    def _give_back(self) -> None:
+        self._lease.give_back()
+        self._watch.reset()
+        self._damping_pub.publish(Bool(data=False))
+        self.get_logger().info("the executor was asked for the motors again, and has them")
+
+    def _damp(self, now: float) -> None:
+        """One frame: no stiffness, the target where the joint is."""
+        zero = np.zeros(g1.NUM_JOINTS)
+        kd = np.full(g1.NUM_JOINTS, self.parameters.config.damping_kd)
+        stamp = self.get_clock().now().nanoseconds * 1e-9
+        self._motors.write(JointCommand(stamp, self._measured_position(), zero, zero, kd, zero))
+        self._next_frame = now + 1.0 / self.parameters.config.damping_rate_hz
+        self._frames += 1
+
+    def _measured_position(self) -> Array:
+        """Newest measured positions that are numbers, else those before [rad], (J,); they pull nothing."""
+        raw, self._measured = self._measured, None
+        if raw is not None:
+            try:
+                position = joint_sample_from_msg(deserialize_message(raw, JointState), self._joints).position
+            except BeyondMimicError:
+                return self._position
+            if np.isfinite(position).all():
+                self._position = np.clip(position, -2.0 * np.pi, 2.0 * np.pi)
+        return self._position
+
+    def _diagnose(self) -> Diagnosis:
+        values = {
+            "watching": self._lease.watched,
+            "executor_progress": self._lease.progress,
+            "takeovers": self._takeovers,
+            "damping_frames": self._frames,
+        }
+        if self._lease.damping:
+            return Diagnosis(Level.ERROR, "the executor stopped commanding: damping", values)
+        if not self._lease.watched:
+            return Diagnosis(Level.OK, "the executor is not armed", values)
+        return Diagnosis(Level.OK, "the executor commands", values)
+
+
+def main() -> None:
+    """Entry point."""
+    run(SupervisorNode, close=lambda node: node.close())
+
+
+if __name__ == "__main__":
+    main()
