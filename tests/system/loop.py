@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from beyondmimic_diffusion.core.engine import LoadedPolicy
 from beyondmimic_diffusion.core.execution import ActionExecutor, ExecutorConfig, ExecutorMode
 from beyondmimic_diffusion.core.execution.due_times import DueTimes
 from beyondmimic_diffusion.core.execution.robot_limits import g1_limits
-from beyondmimic_diffusion.core.guidance import JoystickGoal
+from beyondmimic_diffusion.core.guidance import Goal, JoystickGoal
 from beyondmimic_diffusion.core.planner import GuidedPlanner, PlannerConfig
 from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.rotations import rotate_yaw, yaw_of
@@ -19,6 +20,8 @@ from beyondmimic_diffusion.sim.mujoco_g1 import MujocoG1
 START, TICK_DT, PHYSICS_DT = 10.0, 0.004, 0.002
 PLAN_TICKS = 10
 """A plan every 40 ms."""
+GOAL_TICKS = 12
+"""The task server looks every 50 ms."""
 BLEND_TIME = 0.02
 """The robot starts in the stand pose and has no gantry: it must not be held stiffly for long [s]."""
 
@@ -58,13 +61,29 @@ class Loop:
 
     def run(self, seconds: float, vel_xy: tuple[float, float] = (0.0, 0.0), yaw_rate: float = 0.0) -> list[Moment]:
         """Let time pass under a joystick goal; returns the ticks of that time."""
-        goal = JoystickGoal(vel_xy, yaw_rate)
+        return self.steer(lambda state: (JoystickGoal(vel_xy, yaw_rate),), seconds)
+
+    def steer(
+        self, goals: Callable[[RobotState], Sequence[Goal]], limit: float, until: Callable[[], bool] = lambda: False
+    ) -> list[Moment]:
+        """Let time pass under goals that are asked for anew every 48 ms, as the task server does.
+
+        Args:
+            goals: What to do, given the state of the moment.
+            limit: End after this [s].
+            until: End earlier when this is true.
+        """
         first = len(self.moments)
-        for _ in range(round(seconds / TICK_DT)):
-            self._step(goal)
+        wanted: Sequence[Goal] = ()
+        for tick in range(round(limit / TICK_DT)):
+            if tick % GOAL_TICKS == 0:
+                wanted = goals(replace(self._sim.state(), stamp=START + self._tick * TICK_DT))
+                if until():
+                    break
+            self._step(wanted)
         return self.moments[first:]
 
-    def _step(self, goal: JoystickGoal) -> None:
+    def _step(self, goals: Sequence[Goal]) -> None:
         now = START + self._tick * TICK_DT
         state = replace(self._sim.state(), stamp=now)
         if self._tick == 0:
@@ -72,7 +91,7 @@ class Loop:
             assert armed, why
         if self.planning and self._tick % PLAN_TICKS == 0:
             self._planner.observe(state)
-            self.last_plan = self._planner.plan([goal])
+            self.last_plan = self._planner.plan(goals)
             self._arriving.append((self._tick + round(self.delay / TICK_DT), self.last_plan))
         while self._arriving and self._arriving[0][0] <= self._tick:
             plan = self._arriving.pop(0)[1]
