@@ -79,12 +79,15 @@ def scene(w: World, kind: str):
     return shapes[kind]
 
 
+SHAPES = ("sphere", "capsule", "box", "cylinder", "half-space", "union", "moving", "grid")
 CONFIGS = {
     "literal": GoalConfig(waypoint=WaypointConfig(mode="literal")),
     "consistent": GoalConfig(waypoint=WaypointConfig(mode="consistent")),
     "papers velocity": GoalConfig(velocity=VelocityConfig(average="per_step", turn="none", yaw_cost="rate")),
-    "far-sighted": GoalConfig(obstacle=ObstacleConfig(extrapolation=0.2)),
-    "felt as predicted": GoalConfig(obstacle=ObstacleConfig(consistent=False)),
+    "far-sighted": GoalConfig(obstacle=ObstacleConfig(mode="every", extrapolation=0.2)),
+    "felt as predicted": GoalConfig(obstacle=ObstacleConfig(mode="every", consistent=False)),
+    **{kind: GoalConfig(obstacle=ObstacleConfig(mode="every")) for kind in SHAPES},
+    "nearest": GoalConfig(obstacle=ObstacleConfig(mode="nearest", fade_start=0.5, fade_end=1.0, extrapolation=0.2)),
 }
 GOALS = {
     "joystick": lambda w: (JoystickGoal((0.4, -0.1), 0.3),),
@@ -94,18 +97,17 @@ GOALS = {
     "waypoint on the way": lambda w: (WaypointGoal(w.place(2.0, -1.0), max_speed=0.3, stop=False),),
     "waypoint, literal": lambda w: (WaypointGoal(w.place(2.0, -1.0)),),
     "waypoint, consistent": lambda w: (WaypointGoal(w.place(2.0, -1.0)),),
-    **{
-        f"obstacle {kind}": lambda w, kind=kind: (ObstacleScene(scene(w, kind), stamp=9.5),)
-        for kind in ("sphere", "capsule", "box", "cylinder", "half-space", "union", "moving", "grid")
-    },
+    **{f"obstacle {kind}": lambda w, kind=kind: (ObstacleScene(scene(w, kind), stamp=9.5),) for kind in SHAPES},
     "obstacle moving, far-sighted": lambda w: (ObstacleScene(scene(w, "moving"), stamp=9.5),),
+    "obstacle moving, nearest": lambda w: (ObstacleScene(scene(w, "moving"), stamp=9.5),),
     "obstacle union, felt as predicted": lambda w: (ObstacleScene(scene(w, "union")),),
     "keyframe": lambda w: (KeyframeGoal(NAMES[:2], ((0.1, 0.2, -0.3), (0.1, -0.2, -0.3)), due=10.08, hold=0.08),),
     "keyframe in the world": lambda w: (KeyframeGoal(NAMES[2:], (w.place(1.2, -2.1, 0.4),), due=10.12, frame="world"),),
     "custom": lambda w: (CustomGoal("test_near_place", {"place_w": w.place(1.5, -1.5, 0.2)}, weight=0.7),),
 }
-HELD_FIXED = {"waypoint, literal", "waypoint, consistent"}
-"""Eq. 8's gradient holds the blend fixed, so it is not the derivative of the value; test_waypoint.py knows."""
+HELD_FIXED = {"waypoint, literal", "waypoint, consistent", "obstacle moving, nearest"}
+"""Eq. 8's gradient holds the blend fixed, that of the nearest part the limbs, so these are not the derivatives of their
+values; test_waypoint.py and test_clearance.py know."""
 TOGETHER = {  # no two of these have a term of the same name
     "a": ("joystick", "heading", "obstacle union", "keyframe", "custom", "waypoint, consistent"),
     "b": ("waypoint", "obstacle moving", "custom"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from beyondmimic_diffusion.core.errors import ConfigError, GoalError
-from beyondmimic_diffusion.core.guidance.goal_config import GoalConfig, VelocityConfig, WaypointConfig
+from beyondmimic_diffusion.core.guidance.goal_config import GoalConfig, ObstacleConfig, VelocityConfig, WaypointConfig
 from beyondmimic_diffusion.core.guidance.goal_terms import GoalContext, goal_terms, goal_velocity
 from beyondmimic_diffusion.core.guidance.goals import (
     Goal,
@@ -132,7 +132,8 @@ def test_an_obstacle_in_the_world_is_felt_where_it_will_be(context, random_plan)
     radii = np.array([0.05, 0.05, 0.1])
     start, speed = np.array([1.3, -2.2, 0.1]), np.array([0.4, 0.2, 0.0])
     scene = ObstacleScene(Moving(Sphere(start, 0.3), speed), stamp=8.0)
-    (term,) = goal_terms([scene], replace(context, key_point_radii=radii))
+    every = GoalConfig(obstacle=ObstacleConfig(mode="every"))
+    (term,) = goal_terms([scene], replace(context, key_point_radii=radii), every)
     origin = np.append(context.frame.xy, 0.0)
     _, partial = term.cost.value_and_gradient(random_plan)
     for i, t in enumerate(random_plan.times):

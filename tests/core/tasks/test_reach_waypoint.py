@@ -65,7 +65,10 @@ def test_without_a_map_it_aims_at_the_exact_place_and_stops_there():
     task = ReachWaypoint((2.0, 1.0), max_speed=0.3)
     (goal,) = task.update(PointRobot().state()).goals
     np.testing.assert_array_equal(goal.position_xy_w, (2.0, 1.0))
-    assert goal.stop and goal.heading_w is None and goal.max_speed == 0.3
+    assert goal.stop and goal.max_speed == 0.3
+    assert float(goal.heading_w) == pytest.approx(math.atan2(1.0, 2.0))  # it faces where it goes
+    straight = ReachWaypoint((2.0, 1.0), config=WaypointTaskConfig(face_travel=False))
+    assert straight.update(PointRobot().state()).goals[0].heading_w is None
 
 
 def test_on_a_route_it_aims_at_a_near_place_in_sight_and_brakes_only_for_the_last_one():
@@ -105,7 +108,8 @@ def test_the_way_left_shrinks_to_nothing_and_the_time_with_it():
 
 
 def test_the_heading_is_taken_up_near_the_goal_and_waited_for():
-    task, robot = ReachWaypoint((2.5, 0.0), heading_w=2.0), PointRobot()
+    keeping = WaypointTaskConfig(face_travel=False)
+    task, robot = ReachWaypoint((2.5, 0.0), heading_w=2.0, config=keeping), PointRobot()
     headings = {}
     update = task.update(robot.state())
     while not update.done:

@@ -30,7 +30,7 @@ AT_REST = 0.15
 """Within this of the goal it is told to stand [m]."""
 ALIGN = 0.6
 """Nearer than this it walks in any direction instead of turning to the goal [m]."""
-FIELD_REACH, FIELD_BODY, FIELD_GAIN = 0.9, 0.3, 0.12
+FIELD_REACH, FIELD_BODY, FIELD_GAIN = 0.8, 0.35, 0.06
 """A pelvis nearer to an obstacle than the first is pushed; one at the second touches it [m]; strength [m^2/s]."""
 _PELVIS = 0.75
 """Height at which the potential field is felt [m]."""

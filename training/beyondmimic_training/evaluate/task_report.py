@@ -10,8 +10,8 @@ from typing import Any
 from .report import Cells, aligned, percent
 
 HEADINGS = (
-    "suite", "controller", "n", "success", "95 %", "touched", "falls", "gave up", "too late", "median time",
-    "least clearance",
+    "suite", "controller", "n", "success", "95 %", "touched", "falls", "gave up", "too late", "missed", "median time",
+    "least clearance", "keyframe error",
 )  # fmt: skip
 
 
@@ -27,16 +27,17 @@ def task_table(reports: Sequence[dict[str, Any]]) -> str:
 def task_row(suite: str, controller: str, figures: dict[str, Any]) -> Cells:
     """One row of :func:`task_table`."""
     success, outcomes = figures["success"], figures["outcomes"]
-    time, clearance = figures["time_to_goal"], figures["min_clearance"]
+    time, clearance, error = figures["time_to_goal"], figures["min_clearance"], figures["keyframe_error"]
     return [
         suite,
         controller,
         str(success["n"]),
         percent(success["rate"]),
         f"{percent(success['low'])} .. {percent(success['high'])}",
-        *(str(outcomes[name]) for name in ("touched", "fell", "gave up", "too late")),
+        *(str(outcomes[name]) for name in ("touched", "fell", "gave up", "too late", "missed")),
         "-" if time is None else f"{time['median']:.1f} s",
         "-" if clearance is None else f"{clearance['least']:.2f} m",
+        "-" if error is None else f"{error['median']:.2f} m",
     ]
 
 

@@ -1,6 +1,7 @@
 """Costs that steer a plan, the goals they serve, and their sum."""
 
 from .barrier import RelaxedBarrier
+from .clearance import ClearanceCost
 from .composer import CostTerm, GuidanceComposer, Schedule, by_signal, skip_last
 from .cost import GuidanceCost, make_cost, register_cost, registered_costs
 from .distance_grid import DistanceGrid, distances_from_occupancy
@@ -20,6 +21,7 @@ from .waypoint import WaypointCost, waypoint_velocity
 __all__ = [
     "Box",
     "Capsule",
+    "ClearanceCost",
     "CostTerm",
     "CustomGoal",
     "Cylinder",

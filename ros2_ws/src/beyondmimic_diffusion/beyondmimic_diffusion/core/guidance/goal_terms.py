@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import GoalError
+from ..robot import g1
 from ..rotations import rotate_yaw, wrap_angle
 from ..types import Array
 from .barrier import RelaxedBarrier
+from .clearance import ClearanceCost
 from .composer import CostTerm
 from .cost import GuidanceCost, make_cost
 from .goal_config import GoalConfig, PassesConfig, VelocityConfig
@@ -163,14 +165,19 @@ def _obstacles(goal: ObstacleScene, context: GoalContext, config: GoalConfig) ->
     if goal.sdf_w is None:
         return []
     settings = config.obstacle
-    cost = ObstacleCost(
-        Placed(goal.sdf_w, context.frame.xy, context.frame.yaw),
-        context.key_point_radii,
-        RelaxedBarrier(settings.margin, settings.fade_start, settings.fade_end),
-        time_offset=context.stamp - goal.stamp,
-        extrapolation=settings.extrapolation,
-        step_dt=context.step_dt,
-    )
+    shared: dict[str, Any] = {
+        "sdf_c": Placed(goal.sdf_w, context.frame.xy, context.frame.yaw),
+        "radii": context.key_point_radii,
+        "barrier": RelaxedBarrier(settings.margin, settings.fade_start, settings.fade_end),
+        "time_offset": context.stamp - goal.stamp,
+        "extrapolation": settings.extrapolation,
+        "step_dt": context.step_dt,
+    }
+    if settings.mode == "every":
+        cost: GuidanceCost = ObstacleCost(**shared)
+    else:
+        weights, radii = _extensions(context.key_point_names)
+        cost = ClearanceCost(**shared, extensions=weights, extension_radii=radii)
     return [
         CostTerm(
             "obstacle",
@@ -181,6 +188,17 @@ def _obstacles(goal: ObstacleScene, context: GoalContext, config: GoalConfig) ->
             **_passes(settings),
         )
     ]
+
+
+def _extensions(names: tuple[str, ...]) -> tuple[Array | None, Array]:
+    """Weights (X, M) and radii (X,) of the body's parts beyond these key points; None if there are none."""
+    known = [one for one in g1.EXTENSIONS if one.base in names and one.tip in names]
+    if not known:
+        return None, np.zeros(0)
+    weights = np.zeros((len(known), len(names)))
+    for row, one in zip(weights, known, strict=True):
+        row[names.index(one.tip)], row[names.index(one.base)] = 1.0 + one.reach, -one.reach
+    return weights, np.array([one.radius for one in known])
 
 
 def _keyframe(goal: KeyframeGoal, context: GoalContext, config: GoalConfig) -> list[CostTerm]:

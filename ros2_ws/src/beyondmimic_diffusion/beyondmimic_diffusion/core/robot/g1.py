@@ -217,6 +217,24 @@ KEY_POINT_RADII: Array = _frozen([p.radius for p in KEY_POINTS])
 """[m], shape (M,)."""
 
 
+class Extension(NamedTuple):
+    """Flesh that has no key point of its own, on the line from one key point through another."""
+
+    name: str
+    base: str
+    tip: str
+    reach: float
+    """How far beyond ``tip``, as a share of the distance between the two."""
+    radius: float
+    """[m]."""
+
+
+EXTENSIONS: tuple[Extension, ...] = tuple(
+    Extension(f"{side}_hand", f"{side}_elbow", f"{side}_wrist_yaw", 0.6, 0.085) for side in ("left", "right")
+)
+"""The hands reach 0.19 m beyond the wrist's origin. Obstacle costs look at them; they are no part of the state."""
+
+
 def other_side(name: str) -> str:
     """``left_x`` <-> ``right_x``; a name without a side is its own mirror image."""
     if name.startswith("left_"):

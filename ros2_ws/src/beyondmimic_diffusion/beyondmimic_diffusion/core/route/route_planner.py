@@ -28,8 +28,8 @@ class RouteConfig:
     """How far from obstacles a route keeps, and how finely it is given."""
 
     robot_radius: float = param(0.35, unit="m", lo=0.05, hi=1.0, doc="Clearance of the pelvis that is never given up.")
-    soft_clearance: float = param(0.6, unit="m", lo=0.05, hi=3.0, doc="Clearance below which a way counts as longer.")
-    soft_cost: float = param(3.0, lo=0.0, hi=100.0, doc="How many times longer a metre along robot_radius counts.")
+    soft_clearance: float = param(0.8, unit="m", lo=0.05, hi=3.0, doc="Clearance below which a way counts as longer.")
+    soft_cost: float = param(6.0, lo=0.0, hi=100.0, doc="How many times longer a metre along robot_radius counts.")
     spacing: float = param(0.1, unit="m", lo=0.01, hi=1.0, doc="Distance between the points of a route.")
 
     def __post_init__(self) -> None:

@@ -34,7 +34,7 @@ class WaypointTaskConfig:
     turn_distance: float = param(
         0.8, unit="m", lo=0.0, hi=10.0, doc="Way left at which the final heading is taken up, if there is one."
     )
-    face_travel: bool = param(False, doc="Face the near waypoint while it is farther than turn_distance.")
+    face_travel: bool = param(True, doc="Face the near waypoint while it is farther than turn_distance.")
     stuck_distance: float = param(
         0.3, unit="m", lo=0.01, hi=5.0, doc="Less progress than this within stuck_time is none."
     )
