@@ -171,12 +171,12 @@ def test_a_users_cost_from_its_own_file_is_served_by_name_and_wrong_arguments_ar
     planner = planner(**{"steering.goals.custom.modules": "costs_of_a_user"})
     planner.feed(8)
     term = TERM(type=TERM.CUSTOM, name="low", weight=0.5, custom_plugin="users_height_of_this_test")
-    for seq, arguments in ((5, '{"height": 0.6}'), (6, '{"hight": 0.6}')):
+    for seq, arguments in ((5, '{"height": 0.6}'), (6, '{"tallness": 0.6}')):
         term.custom_json = arguments
         planner.send(bm.GuidanceGoal(seq=seq, global_scale=1.0, terms=[term]))
         if seq == 5:
             assert costs(planner.answer(5))["users_height_of_this_test"] > 0.0
-    planner.refused(6, "hight")
+    planner.refused(6, "tallness")
     sys.modules.pop("costs_of_a_user")
 
 
