@@ -249,6 +249,20 @@ def test_a_task_ends_when_the_robot_is_lost_on_the_way(rig, spoil, code):
     rig.until(rig.standing)
 
 
+def test_a_task_lives_through_a_short_hold_of_the_executor_and_not_through_a_long_one(rig):
+    rig = rig(**{"ready.hold_timeout": 1.0})
+    handle = rig.send("reach_waypoint", place(30.0, 0.0))
+    rig.robot.executor = EXECUTOR.HOLD
+    rig.live(0.3)
+    rig.robot.executor = EXECUTOR.TRACKING
+    rig.live(1.0)
+    assert handle.status == GoalStatus.STATUS_EXECUTING
+    rig.robot.executor = EXECUTOR.HOLD
+    status, result = rig.end(handle)
+    assert (status, result.error_code) == (ABORTED, WAYPOINT.NOT_READY)
+    refused(rig, "stand", action.Stand.Goal(), STAND.NOT_READY, "state 2")
+
+
 def test_an_inactive_server_takes_no_goals(rig):
     rig = rig()
     rig.node.trigger_deactivate()

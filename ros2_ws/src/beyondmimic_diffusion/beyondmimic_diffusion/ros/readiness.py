@@ -35,6 +35,9 @@ class ReadinessConfig:
     status_timeout: float = param(
         2.0, unit="s", lo=0.2, hi=20.0, doc="Tasks end when executor or planner are silent for this long."
     )
+    hold_timeout: float = param(
+        1.0, unit="s", lo=0.0, hi=10.0, doc="Tasks end when the executor holds for this long instead of playing plans."
+    )
     max_clock_difference: float = param(
         0.5, unit="s", lo=0.05, hi=10.0, doc="Greatest difference between robot_state's stamp and our clock."
     )
@@ -114,27 +117,44 @@ class Readiness:
             return PlannerStatus.INACTIVE
         return int(status.state)
 
-    def trouble(self) -> tuple[TaskCode, str] | None:
-        """What stands in the way of a task, the nearest cause first; None: nothing."""
-        config = self._config
-        if self._state.age() > config.state_timeout:
+    def trouble(self, under_way: bool = False) -> tuple[TaskCode, str] | None:
+        """What stands in the way of a task, the nearest cause first; None: nothing.
+
+        Args:
+            under_way: A task runs already: it lives through a short HOLD, from which the executor goes on by itself.
+        """
+        return self._state_trouble() or self._executor_trouble(under_way) or self._planner_trouble()
+
+    def _state_trouble(self) -> tuple[TaskCode, str] | None:
+        if self._state.age() > self._config.state_timeout:
             return TaskCode.NOT_READY, f"no robot_state {_since(self._state)}; is the estimator running?"
-        behind = self._behind
-        if abs(behind) > config.max_clock_difference:
+        if abs(self._behind) > self._config.max_clock_difference:
             return (
                 TaskCode.STALE_CLOCK,
-                f"robot_state is stamped {behind:.2f} s before our clock; is use_sim_time the same for all nodes?",
+                f"robot_state is stamped {self._behind:.2f} s before our clock; have all nodes the same use_sim_time?",
             )
-        if self._executor.age() > config.status_timeout:
+        return None
+
+    def _executor_trouble(self, under_way: bool) -> tuple[TaskCode, str] | None:
+        if self._executor.age() > self._config.status_timeout:
             return TaskCode.NOT_READY, f"no executor/state {_since(self._executor)}; is the executor running?"
         mode: ExecutorState = self._executor.message
-        if mode.state not in _PLAYS:
-            fell = mode.state in _FELL
-            return (
-                TaskCode.ROBOT_FELL if fell else TaskCode.NOT_READY,
-                f"the executor plays no plans (state {mode.state}): {mode.message or 'not armed'}",
-            )
-        if self._planner.age() > config.status_timeout:
+        now = time.monotonic()
+        if mode.state != ExecutorState.HOLD:
+            self._holds_since = math.inf
+        if mode.state in _PLAYS:
+            return None
+        if mode.state == ExecutorState.HOLD:
+            self._holds_since = min(self._holds_since, now)
+            if under_way and now - self._holds_since < self._config.hold_timeout:
+                return None
+        return (
+            TaskCode.ROBOT_FELL if mode.state in _FELL else TaskCode.NOT_READY,
+            f"the executor plays no plans (state {mode.state}): {mode.message or 'not armed'}",
+        )
+
+    def _planner_trouble(self) -> tuple[TaskCode, str] | None:
+        if self._planner.age() > self._config.status_timeout:
             return TaskCode.NOT_READY, f"no planner/status {_since(self._planner)}; is the planner running?"
         status: PlannerStatus = self._planner.message
         if status.state not in _PLANS:

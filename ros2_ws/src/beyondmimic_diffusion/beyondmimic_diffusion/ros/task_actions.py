@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,8 @@ from .conversions import (
 from .obstacle_store import ObstacleStore
 from .transforms import TransformBuffer
 
+_NEAREST = {TaskCode.STALE_CLOCK: TaskCode.NOT_READY}
+"""For actions that lack a code."""
 _FUTURE = 0.5
 """A goal stamped so much ahead of our clock comes from another clock [s]."""
 
@@ -115,7 +118,8 @@ class TaskAction(ABC):
         """The result, with the action's own number for a code."""
         kind = self.action_type.Result
         result = kind(error_msg=message)
-        result.error_code = getattr(kind, code.name, kind.UNKNOWN)
+        known = code if hasattr(kind, code.name) else _NEAREST.get(code, TaskCode.UNKNOWN)
+        result.error_code = getattr(kind, known.name)
         self.fill(result, task, state, elapsed)
         return result
 
@@ -176,7 +180,7 @@ class KeyframeTaskAction(TaskAction):
     action_type = ReachKeyframeAction
 
     def __init__(self) -> None:
-        self._kinematics = Kinematics()
+        self._kinematics = _kinematics()
 
     def make(self, goal: Any, world: TaskWorld, state: RobotState, now: float) -> ReachKeyframe:
         """Pass through poses."""
@@ -231,6 +235,12 @@ class StandTaskAction(TaskAction):
     def fill(self, result: Any, task: Any, state: RobotState | None, elapsed: float) -> None:
         """Speed at the end."""
         result.final_speed = math.nan if task is None else float(task.speed)
+
+
+@cache
+def _kinematics() -> Kinematics:
+    """One per process: reading the model takes a moment."""
+    return Kinematics()
 
 
 def _require_not_negative(goal: Any, *names: str) -> None:

@@ -141,7 +141,7 @@ class TaskDesk:
         if job.handle is not None and job.handle.is_cancel_requested:
             self._end(job, CANCELED, TaskCode.CANCELED, "cancelled by the client; standing")
             return
-        trouble = self._readiness.trouble()
+        trouble = self._readiness.trouble(under_way=True)
         state = self._readiness.state()
         if trouble is not None or state is None:
             self._end(job, ABORTED, *(trouble or (TaskCode.NOT_READY, "robot_state cannot be read; see the log")))
