@@ -1,15 +1,14 @@
-"""Touches and gaps against what is known without a simulator: a robot that falls over beside a wall."""
-
-import math
+"""Touches and gaps against what is known without them: where obstacles are, and points along the robot's capsules."""
 
 import numpy as np
 import pytest
 
-pytest.importorskip("mujoco", reason="the simulator needs mujoco")
+mujoco = pytest.importorskip("mujoco", reason="the simulator needs mujoco")
 
 from beyondmimic_diffusion.core.guidance.sdf import Box, Capsule, Cylinder, Moving, Sphere  # noqa: E402
+from beyondmimic_diffusion.sim.gap import GapMeter  # noqa: E402
 from beyondmimic_diffusion.sim.mujoco_g1 import MujocoG1  # noqa: E402
-from beyondmimic_diffusion.sim.witness import REACH, Witness  # noqa: E402
+from beyondmimic_diffusion.sim.witness import Witness  # noqa: E402
 
 
 def pillar(x: float, y: float, radius: float = 0.2) -> Capsule:
@@ -20,7 +19,6 @@ def test_without_obstacles_there_is_nothing_to_watch():
     witness = Witness(MujocoG1(sensors=False))
     assert not witness.needed
     assert not witness.look()
-    assert witness.clearance() == math.inf
 
 
 @pytest.mark.parametrize(
@@ -31,7 +29,7 @@ def test_the_gap_shrinks_by_as_much_as_the_robot_comes_nearer(shape):
     for x in (0.0, 0.25):
         sim = MujocoG1(obstacles=[shape], sensors=False)
         sim.reset(root_pos_w=np.array([x, 0.0, 0.9]))
-        gaps.append(Witness(sim).clearance())
+        gaps.append(GapMeter(sim, shape).measure())
     if isinstance(shape, Box):  # a wall across the way: the gap is along x alone
         assert gaps[0] - gaps[1] == pytest.approx(0.25, abs=1e-4)
     assert gaps[0] > gaps[1] > 0.0
@@ -49,11 +47,27 @@ def test_the_gap_is_that_of_points_along_the_axes_of_the_robots_capsules(shape):
             points = sim.data.geom_xpos[geom] + half_length * along * axis
             gaps.append(float(np.min(shape.query(points)[0])) - radius)
     assert len(gaps) == 33
-    assert Witness(sim).clearance() == pytest.approx(min(gaps), abs=2e-4)  # points are up to 0.1 mm apart
+    assert GapMeter(sim, shape).measure() == pytest.approx(min(gaps), abs=2e-3)  # its points are 20 mm apart
 
 
-def test_beyond_its_reach_it_sees_nothing():
-    assert Witness(MujocoG1(obstacles=[Sphere((REACH + 1.0, 0.0, 0.8), 0.2)], sensors=False)).clearance() == math.inf
+def test_a_moving_obstacle_is_measured_where_it_is_by_now():
+    wall = Moving(Box((5.0, 0.0, 1.0), (0.5, 9.0, 1.0)), (-1.0, 0.0, 0.0))
+    sim = MujocoG1(obstacles=[wall], sensors=False)
+    gaps = []
+    for stamp in (0.0, 1.5):
+        sim.reset(stamp=stamp)
+        gaps.append(GapMeter(sim, wall).measure())
+    assert gaps[0] - gaps[1] == pytest.approx(1.5, abs=1e-9)
+
+
+def test_mujocos_own_distance_agrees_for_balls():
+    """Sphere against sphere or capsule is closed form in MuJoCo, too."""
+    ball = Sphere((0.6, 0.25, 0.9), 0.2)
+    sim = MujocoG1(obstacles=[ball], sensors=False)
+    other = sim.model.geom("obstacle_0").id
+    parts = [g for g in range(sim.model.ngeom) if sim.model.geom(g).name.endswith("_collision")]
+    nearest = min(mujoco.mj_geomDistance(sim.model, sim.data, part, other, 5.0, None) for part in parts)
+    assert GapMeter(sim, ball).measure() == pytest.approx(nearest, abs=2e-3)
 
 
 def test_leaning_on_an_obstacle_is_one_touch_and_names_both_sides():
@@ -63,4 +77,3 @@ def test_leaning_on_an_obstacle_is_one_touch_and_names_both_sides():
     assert witness.touches == len(begun) >= 1
     assert 0.4 < begun[0] < 1.0  # the pillar's skin reaches the pelvis' middle at 0.8 s
     assert witness.last.endswith("and obstacle_0")
-    assert witness.clearance() < 0.05

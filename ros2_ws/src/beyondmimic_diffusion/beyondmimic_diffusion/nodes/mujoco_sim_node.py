@@ -48,7 +48,6 @@ from ..sim.gantry import Gantry
 from ..sim.mujoco_g1 import MujocoG1, Physics
 from ..sim.pacer import Pacer
 from ..sim.window import open_window
-from ..sim.witness import Witness
 from .obstacle_topics import ObstacleTopics
 
 _LOW_FACTOR = 0.95
@@ -145,8 +144,7 @@ class MujocoSimNode(Node):
         self._truth_pub = self.create_publisher(Odometry, "ground_truth/odom", qos.STREAM)
         self._obstacles: ObstacleTopics | None = None
         if self._scene.obstacles:
-            witness = Witness(self.sim)
-            self._obstacles = ObstacleTopics(self, self._scene, witness, config.frame_id, config.announce_scene)
+            self._obstacles = ObstacleTopics(self, self._scene, self.sim, config.frame_id, config.announce_scene)
         self._factor_pub = self.create_publisher(Float32, "sim/real_time_factor", qos.STREAM)
         self.create_subscription(JointCommandMsg, "motor_command", self._on_command, qos.NEWEST)
         self.create_subscription(ExecutorState, "executor/state", self._on_executor, qos.LATCHED)

@@ -6,9 +6,12 @@ from beyondmimic_msgs.msg import SdfScene
 from rclpy.node import Node
 from std_msgs.msg import Float32, UInt32
 
+from ..core.guidance.sdf import Union
 from ..core.tasks import Scene
 from ..ros import qos
 from ..ros.conversions.obstacles import scene_to_msg
+from ..sim.gap import GapMeter
+from ..sim.mujoco_g1 import MujocoG1
 from ..sim.witness import Witness
 
 _MOVING_PERIOD = 0.1
@@ -18,18 +21,19 @@ _MOVING_PERIOD = 0.1
 class ObstacleTopics:
     """``sdf_scene``, ``ground_truth/contacts`` and ``ground_truth/clearance``; used by the physics' thread."""
 
-    def __init__(self, node: Node, scene: Scene, witness: Witness, frame_id: str, announce: bool):
+    def __init__(self, node: Node, scene: Scene, sim: MujocoG1, frame_id: str, announce: bool):
         """
         Args:
             node: Owns the publishers.
-            scene: What stands around.
-            witness: Knows what was touched.
+            scene: What stands around; at least one obstacle.
+            sim: The robot among it.
             frame_id: Frame of the scene.
             announce: Whether ``sdf_scene`` is published at all.
         """
         self._node = node
         self._scene = scene
-        self._witness = witness
+        self._witness = Witness(sim)
+        self._gap = GapMeter(sim, Union([obstacle.sdf() for obstacle in scene.obstacles]))
         self._frame_id = frame_id
         self._moves = any(obstacle.moves for obstacle in scene.obstacles)
         self._seq, self._next_scene = 0, 0.0
@@ -46,7 +50,7 @@ class ObstacleTopics:
 
     def publish(self, stamp: float) -> None:
         """Send the narrowest gap, and the scene if it is due; ``stamp`` [s] is the simulated time."""
-        self._clearance_pub.publish(Float32(data=self._witness.clearance()))
+        self._clearance_pub.publish(Float32(data=self._gap.measure()))
         if self._scene_pub is None or stamp < self._next_scene:
             return
         self._seq += 1
