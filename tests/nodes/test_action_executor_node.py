@@ -99,13 +99,23 @@ def test_armed_and_fed_with_plans_it_plays_them_with_the_gains_of_the_manifest(s
 
 
 def test_when_plans_stop_it_coasts_then_damps_and_says_why(session):
-    executor = session()
+    executor = session(**{"standing.enabled": False})
     executor.track()
     executor.ros.until(lambda: executor.state == STATE.DAMPING, executor.robot.sample_now)
     seen = [m.state for m in executor.states]
     assert STATE.COASTING in seen[seen.index(STATE.TRACKING) :]
     assert executor.states[-1].reason == STATE.PLAN_STALE
     executor.ros.until(lambda: set(executor.commands[-1].kp) == {0.0}, executor.robot.sample_now)
+
+
+def test_when_plans_stop_a_robot_at_rest_is_kept_standing_until_they_come_again(session):
+    executor = session()
+    executor.track()
+    executor.ros.until(lambda: executor.state == STATE.RETURN_TO_STAND, executor.robot.sample_now)
+    assert executor.states[-1].reason == STATE.PLAN_STALE
+    executor.ros.until(lambda: executor.commands[-1].kp[KNEE] > 2.9 * g1.KP[KNEE], executor.robot.sample_now)
+    assert executor.commands[-1].position[KNEE] == pytest.approx(g1.DEFAULT_JOINT_POS[KNEE], abs=1e-3)
+    executor.ros.until(lambda: executor.state == STATE.TRACKING, executor.plan)
 
 
 def test_when_samples_stop_it_damps(session):
@@ -134,7 +144,7 @@ def test_disarming_while_playing_goes_back_to_weak_damping(session):
 
 
 def test_garbage_is_collected_again_once_the_robot_is_disarmed_and_not_while_it_is_armed_or_damped(session):
-    executor = session()
+    executor = session(**{"standing.enabled": False})
     assert gc.isenabled()
     executor.track()
     assert not gc.isenabled()

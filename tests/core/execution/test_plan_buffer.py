@@ -136,10 +136,40 @@ def test_a_plan_id_must_increase_within_a_session():
     assert buffer.accept(make_plan(plan_id=4), 1.0) is PlanVerdict.ACCEPTED
 
 
-def test_a_new_session_replaces_the_old_one_which_is_refused_from_then_on():
-    buffer = buffer_with(make_plan(plan_id=9, session_id=7), make_plan(stamp=1.02, plan_id=0, session_id=8))
-    assert buffer.accept(make_plan(plan_id=10, session_id=7), 1.0) is PlanVerdict.OLD_SESSION
-    assert buffer.accept(make_plan(stamp=1.04, plan_id=1, session_id=8), 1.0) is PlanVerdict.ACCEPTED
+def test_a_new_session_replaces_one_that_has_fallen_silent_and_is_refused_from_then_on():
+    buffer = buffer_with(make_plan(plan_id=9, session_id=7), stream_gap=0.15)
+    assert buffer.accept(make_plan(stamp=1.16, plan_id=0, session_id=8), 1.16) is PlanVerdict.ACCEPTED
+    assert buffer.accept(make_plan(stamp=1.16, plan_id=10, session_id=7), 1.16) is PlanVerdict.OLD_SESSION
+    assert buffer.accept(make_plan(stamp=1.2, plan_id=1, session_id=8), 1.2) is PlanVerdict.ACCEPTED
+
+
+def test_a_second_planner_beside_a_living_one_is_refused_and_does_not_outlaw_it():
+    buffer = buffer_with(make_plan(plan_id=0, session_id=7), stream_gap=0.15)
+    for number in range(1, 20):
+        now = 1.0 + 0.04 * number
+        assert buffer.accept(make_plan(stamp=now, plan_id=number, session_id=8), now) is PlanVerdict.FOREIGN_SESSION
+        assert buffer.accept(make_plan(stamp=now, plan_id=number, session_id=7), now) is PlanVerdict.ACCEPTED
+        assert buffer.sample(now).plan_id == number
+    assert buffer.verdicts[PlanVerdict.FOREIGN_SESSION] == 19
+
+
+def test_after_a_reset_a_planner_with_a_new_session_is_taken_at_once():
+    buffer = buffer_with(make_plan(plan_id=9, session_id=7))
+    buffer.reset()
+    assert buffer.accept(make_plan(plan_id=0, session_id=8), 1.0) is PlanVerdict.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"joint_targets": np.full((POINTS, JOINTS), 1e200)}, {"stamp": 1e300}, {"valid_until": 1e12}, {"step_dt": 1e300}],
+    ids=["angles", "stamp", "end", "step"],
+)
+def test_numbers_that_nothing_real_has_are_refused_like_nan(changes):
+    assert PlanBuffer(JOINTS).accept(make_plan(**changes), 1.0) is PlanVerdict.NON_FINITE
+
+
+def test_a_step_so_short_that_indices_overflow_is_refused():
+    assert PlanBuffer(JOINTS).accept(make_plan(step_dt=1e-300), 1.0) is PlanVerdict.MALFORMED
 
 
 def test_a_bad_plan_of_a_new_session_does_not_end_the_running_one():

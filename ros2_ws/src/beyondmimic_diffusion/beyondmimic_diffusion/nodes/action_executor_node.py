@@ -35,7 +35,7 @@ from ..core.execution import (
 )
 from ..core.execution.due_times import DueTimes
 from ..core.execution.measured import measured_state
-from ..core.execution.robot_limits import g1_limits
+from ..core.execution.robot_limits import g1_limits, g1_standing
 from ..core.parameters import param
 from ..core.robot import g1
 from ..core.types import JointCommand, Plan, RobotState
@@ -95,7 +95,8 @@ class ActionExecutorNode(Node):
         config = self.parameters.config
         manifest = self._load(config.policy)
         manifest.check_rate(config.plan_period)
-        self._executor = ActionExecutor(config, g1_limits(), *_gains(manifest))
+        gains = _gains(manifest)
+        self._executor = ActionExecutor(config, g1_limits(), *gains, g1_standing(config.standing, gains[-1]))
         self._lease = ExecutorLease(lease_path(self.get_namespace()))
         self._robot = TopicRobot(self, g1.JOINT_NAMES, config.command_type)
         self._joints = JointMap(g1.JOINT_NAMES)

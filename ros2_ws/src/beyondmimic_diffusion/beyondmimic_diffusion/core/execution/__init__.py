@@ -1,12 +1,14 @@
 """From plans to motor commands: buffer, interpolation, limits, watchdog, mode machine. No ROS, no clock, no I/O."""
 
-from .action_executor import ActionExecutor, ExecutorReport
+from .action_executor import ActionExecutor
 from .executor_config import ArmingConfig, ExecutorConfig
+from .executor_report import ExecutorReport
 from .interpolator import INTERPOLATIONS, hold, linear
 from .latency import LatencySummary, LatencyWindow
 from .modes import TRANSITIONS, Event, ExecutorMode, Reason, next_mode
 from .plan_buffer import PlanBuffer, PlanBufferConfig, PlanSample, PlanVerdict, SampleStatus
 from .safety_filter import FilterReport, FilterVerdict, JointLimits, SafetyConfig, SafetyFilter
+from .standing import StandingConfig, StandingController
 from .watchdog import Fall, StateHealth, Watchdog, WatchdogConfig, WatchdogReport, tilt_and_rate, tilt_angle
 
 __all__ = [
@@ -32,6 +34,8 @@ __all__ = [
     "SafetyConfig",
     "SafetyFilter",
     "SampleStatus",
+    "StandingConfig",
+    "StandingController",
     "StateHealth",
     "Watchdog",
     "WatchdogConfig",

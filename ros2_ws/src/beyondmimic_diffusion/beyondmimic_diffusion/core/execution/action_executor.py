@@ -7,7 +7,6 @@ filter. Nothing raises inside a tick; every decision is in the :class:`ExecutorR
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,9 +14,11 @@ from ..errors import ConfigError
 from ..types import Array, JointCommand, Plan, RobotState
 from .arming import check_robot
 from .executor_config import ExecutorConfig
+from .executor_report import ExecutorReport
 from .modes import Event, ExecutorMode, Reason, next_mode
 from .plan_buffer import PlanBuffer, PlanSample, PlanVerdict, SampleStatus
 from .safety_filter import FilterReport, FilterVerdict, JointLimits, SafetyFilter
+from .standing import StandingController
 from .watchdog import Fall, StateHealth, Watchdog, WatchdogReport
 
 _MOVING = frozenset(
@@ -30,42 +31,18 @@ _TIME_TOLERANCE = 1e-6
 """Differences of stamps near 1.7e9 s are good to 2.4e-7 s in float64; a limit is passed only beyond this [s]."""
 
 
-@dataclass(frozen=True)
-class ExecutorReport:
-    """Everything the executor decided in one tick."""
-
-    mode: ExecutorMode
-    reason: Reason
-    health: StateHealth
-    state_age: float
-    """[s]; infinity before the first state."""
-    sample_status: SampleStatus
-    plan_id: int
-    """Plan that is playing or would play; -1 without one."""
-    plan_index: int
-    """Set-point of it that is due; -1 without one."""
-    plan_age: float
-    """Time since it took over [s]; infinity without one."""
-    blend: float
-    """Progress 0..1 of the blend to the stand pose, or of the first plan into the held pose."""
-    filter_verdict: FilterVerdict
-    clamped_position: int
-    """Joint clamps since arming; likewise the next two."""
-    clamped_rate: int
-    clamped_torque: int
-    joint_target: Array
-    """What was commanded [rad], shape (J,)."""
-
-    @property
-    def message(self) -> str:
-        """The reason in words."""
-        return self.reason.sentence
-
-
 class ActionExecutor:
     """The mode machine and its parts; one tick gives one command."""
 
-    def __init__(self, config: ExecutorConfig, limits: JointLimits, kp: Array, kd: Array, default_pose: Array) -> None:
+    def __init__(
+        self,
+        config: ExecutorConfig,
+        limits: JointLimits,
+        kp: Array,
+        kd: Array,
+        default_pose: Array,
+        standing: StandingController | None = None,
+    ) -> None:
         """
         Args:
             config: What the operator tunes.
@@ -73,6 +50,7 @@ class ActionExecutor:
             kp: Stiffness of the policy [N m/rad], shape (J,).
             kd: Damping of the policy [N m s/rad], shape (J,).
             default_pose: Stand pose to blend to [rad], shape (J,).
+            standing: Takes over when plans are lost; None: the robot is damped then.
         """
         self._config, self._limits = config, limits
         self._num_joints = len(limits.effort)
@@ -83,10 +61,12 @@ class ActionExecutor:
         self.plans = PlanBuffer(self._num_joints, config.plan)
         """Plans and the counts of their verdicts."""
         self._filter = SafetyFilter(limits, config.limits)
+        self._standing = standing
         self._watchdog = Watchdog(config.watchdog)
         self._mode, self._reason = ExecutorMode.DISARMED, Reason.STARTED
         self._hold_target = self._stand
         self._blend_from = self._stand
+        self._hold_gains = (1.0, 1.0)
         self._blend = self._plan_blend = 0.0
         self._running, self._hold_until = 0.0, math.inf  # steady time without pauses [s]
         self._clamps = np.zeros(3, dtype=np.int64)
@@ -173,6 +153,8 @@ class ActionExecutor:
         if watch.paused and self._mode in _MOVING and self._last_command is not None:
             verdict = FilterVerdict.PASSED
             return self._last_command, self._report(watch, sample, self._last_command, verdict, Reason.SIM_PAUSED)
+        if self._standing is not None and self._watchdog.state is not None:
+            self._standing.observe(self._watchdog.state, dt)
         self._decide(watch, sample, dt)
         command, verdict = self._command(now, dt, watch, sample)
         self._last_command = command
@@ -186,6 +168,8 @@ class ActionExecutor:
             self._enter(Event.STATE_LOST, Reason.STATE_LOST)
         elif watch.fall is not Fall.NONE:
             self._enter(Event.FALLING, Reason.TILTED if watch.fall is Fall.TILTED else Reason.FALLING)
+        elif self._mode is ExecutorMode.RETURN_TO_STAND and not self._upright():
+            self._enter(Event.FALLING, Reason.STAND_FAILED)
         elif self._mode is ExecutorMode.HOLD and self._running > self._hold_until + _TIME_TOLERANCE:
             self._enter(Event.HELD_TOO_LONG, Reason.HOLD_LIMIT)
         elif watch.jumped:
@@ -203,13 +187,22 @@ class ActionExecutor:
         """Play, coast or give up. A held robot starts to play even a late plan, for holding is worse than coasting."""
         overdue = sample.age - self._config.plan_period
         if sample.status is not SampleStatus.OK:
-            self._enter(Event.PLAN_LOST, Reason.PLAN_EXHAUSTED)
+            self._lose_plan(Reason.PLAN_EXHAUSTED)
         elif overdue > max(self._config.coast_limit, self._config.plan_grace) + _TIME_TOLERANCE:
-            self._enter(Event.PLAN_LOST, Reason.PLAN_COAST_LIMIT)
+            self._lose_plan(Reason.PLAN_COAST_LIMIT)
         elif overdue > self._config.plan_grace + _TIME_TOLERANCE and self._mode in _PLAYING:
             self._enter(Event.PLAN_LATE, Reason.PLAN_LATE)
         else:
             self._enter(Event.PLAN_READY, Reason.PLAYING)
+
+    def _lose_plan(self, reason: Reason) -> None:
+        if self._standing is not None and self._standing.possible(self._watchdog.state):
+            self._enter(Event.PLAN_LOST_UPRIGHT, Reason.STANDING)
+        else:
+            self._enter(Event.PLAN_LOST, reason)
+
+    def _upright(self) -> bool:
+        return self._standing is not None and self._standing.upright(self._watchdog.state)
 
     def _enter(self, event: Event, reason: Reason) -> None:
         """Take one transition of the table; an event that the mode does not heed changes nothing."""
@@ -220,42 +213,52 @@ class ActionExecutor:
         if after is ExecutorMode.HOLD:
             standing = before is ExecutorMode.BLEND or self._last_command is None
             self._hold_target = self._stand if standing or self._last_command is None else self._last_command.position
+            self._hold_gains = (1.0, 1.0)
             self._plan_blend = 0.0 if standing else 1.0  # an interrupted walk goes on without a blend
             # A robot at the stand pose may wait in its gantry; one that was walking does not balance while it holds.
             self._hold_until = math.inf if standing else self._running + self._config.hold_limit
+        elif after is ExecutorMode.RETURN_TO_STAND and self._standing is not None:
+            self._standing.start(self._stand if self._last_command is None else self._last_command.position)
+        elif before is ExecutorMode.RETURN_TO_STAND and self._last_command is not None:
+            self._hold_target, self._plan_blend = self._last_command.position, 0.0
+            self._hold_gains = (1.0, 1.0) if self._standing is None else self._standing.gains
 
     def _command(
         self, now: float, dt: float, watch: WatchdogReport, sample: PlanSample
     ) -> tuple[JointCommand, FilterVerdict]:
         state = self._watchdog.state
-        target, gain = self._target(dt, sample)
-        if target is None or state is None:
+        wanted = None if state is None else self._wanted(now, dt, sample, state)
+        if wanted is None or state is None:
             return self._damping(now, state), FilterVerdict.PASSED
-        zero = np.zeros(self._num_joints)
-        wanted = JointCommand(now, target, zero, gain * self._kp, self._damping_gain(gain), zero)
         command, report = self._filter.filter(wanted, state.joint_pos, state.joint_vel, dt)
         self._count(report)
         if self._mode is ExecutorMode.FAULT:
             return self._damping(now, state), report.verdict
         return command, report.verdict
 
-    def _target(self, dt: float, sample: PlanSample) -> tuple[Array | None, float]:
-        """Joint target (J,) and gain factor 0..1 of the current mode; None where the mode only damps."""
+    def _wanted(self, now: float, dt: float, sample: PlanSample, state: RobotState) -> JointCommand | None:
+        """Command of the current mode before the filter; None where the mode only damps."""
+        stiffness = damping = 1.0  # factors of the policy's gains
         if self._mode in _PLAYING and sample.joint_target is not None:
-            share = self._plan_blend
             step = dt / self._config.plan_blend if self._config.plan_blend > 0.0 else 1.0
-            self._plan_blend = share = min(1.0, share + step)
-            return (1.0 - share) * self._hold_target + share * sample.joint_target, 1.0
-        if self._mode is ExecutorMode.BLEND:
+            self._plan_blend = share = min(1.0, self._plan_blend + step)
+            target = (1.0 - share) * self._hold_target + share * sample.joint_target
+            stiffness, damping = (share + (1.0 - share) * gain for gain in self._hold_gains)
+        elif self._mode is ExecutorMode.BLEND:
             share = self._blend * self._blend * (3.0 - 2.0 * self._blend)  # smooth at both ends
-            return (1.0 - share) * self._blend_from + share * self._stand, self._blend
-        if self._mode is ExecutorMode.HOLD:
-            return self._hold_target, 1.0
-        return None, 0.0
-
-    def _damping_gain(self, gain: float) -> Array:
-        """Joint damping on the way from disarmed (``gain`` 0) to the policy's (``gain`` 1), shape (J,)."""
-        return (1.0 - gain) * self._config.disarmed_kd + gain * self._kd
+            target = (1.0 - share) * self._blend_from + share * self._stand
+            stiffness = self._blend
+        elif self._mode is ExecutorMode.HOLD:
+            target = self._hold_target
+        elif self._mode is ExecutorMode.RETURN_TO_STAND and self._standing is not None:
+            target = self._standing.target(state, dt)
+            stiffness, damping = self._standing.gains
+        else:
+            return None
+        rest = max(0.0, 1.0 - stiffness) * self._config.disarmed_kd  # on the way from disarmed to the policy's gains
+        kd = rest + min(stiffness, 1.0) * damping * self._kd
+        zero = np.zeros(self._num_joints)
+        return JointCommand(now, target, zero, stiffness * self._kp, kd, zero)
 
     def _damping(self, now: float, state: RobotState | None) -> JointCommand:
         """No stiffness, target where the joint is; safe in any state, so it passes no filter."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ..parameters import param, validate
 from .plan_buffer import PlanBufferConfig
 from .safety_filter import SafetyConfig
+from .standing import StandingConfig
 from .watchdog import WatchdogConfig
 
 
@@ -56,6 +57,7 @@ class ExecutorConfig:
     arming: ArmingConfig = field(default_factory=ArmingConfig)
     plan: PlanBufferConfig = field(default_factory=PlanBufferConfig)
     limits: SafetyConfig = field(default_factory=SafetyConfig)
+    standing: StandingConfig = field(default_factory=StandingConfig)
     watchdog: WatchdogConfig = field(default_factory=WatchdogConfig)
 
     def __post_init__(self) -> None:

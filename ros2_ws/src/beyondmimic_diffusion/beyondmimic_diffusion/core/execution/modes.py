@@ -3,8 +3,10 @@ r"""The executor's modes, what moves it between them, and why: one table.
 ::
 
     DISARMED -> CHECKING -> BLEND -> HOLD -> TRACKING <-> COASTING
-                                                 \          |
-                    any armed mode ----------->  DAMPING <---+        any mode -> E_STOP -> (reset) -> DISARMED
+                                                 ^          |
+                                                 |          +-> RETURN_TO_STAND -> TRACKING
+                                                 |          |         |
+                    any armed mode ----------->  DAMPING <--+---------+   any mode -> E_STOP -> (reset) -> DISARMED
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ class ExecutorMode(IntEnum):
     COASTING = 5
     """The next plan is late; plays on in the trusted part of the last one."""
     RETURN_TO_STAND = 6
-    """A standing policy takes over. No such policy is loaded yet, so a lost plan leads to DAMPING."""
+    """No plan, and the robot is upright: stands on its ankles (``standing.py``) until plans come again."""
     DAMPING = 7
     """Streams damping: the robot sinks down. Left by disarming."""
     E_STOP = 8
@@ -47,6 +49,7 @@ class Event(Enum):
     PLAN_READY = "a plan is due"
     PLAN_LATE = "the next plan is late"
     PLAN_LOST = "no plan may be played any longer"
+    PLAN_LOST_UPRIGHT = "no plan may be played any longer, and the robot can be kept standing"
     HELD_TOO_LONG = "an interruption was bridged for too long"
     STATE_STALE = "no state for too long to go on"
     STATE_LOST = "no state for too long to hold"
@@ -87,6 +90,7 @@ def _rows() -> dict[tuple[ExecutorMode, Event], ExecutorMode]:
     }
     for mode in _PLAYING:
         table[mode, e.PLAN_LOST] = m.DAMPING
+        table[mode, e.PLAN_LOST_UPRIGHT] = m.RETURN_TO_STAND
         table[mode, e.STATE_STALE] = m.HOLD
         table[mode, e.CLOCK_JUMP] = m.HOLD
     for mode in _MOVING:
@@ -119,6 +123,7 @@ class Reason(Enum):
     PLAYING = (4, "playing plans")
     PLAN_LATE = (5, "the next plan is late; playing on in the last one")
     SIM_PAUSED = (6, "the clock stands still: simulation paused; holding the last command")
+    STANDING = (7, "plans are lost; standing on the ankles until they come again")
     PLAN_COAST_LIMIT = (10, "no new plan within the coasting limit")
     PLAN_EXHAUSTED = (11, "the plan has run out: trusted set-points or valid_until have passed")
     STATE_STALE = (12, "robot state is too old to go on; holding the last target")
@@ -129,9 +134,11 @@ class Reason(Enum):
     CLOCK_JUMP = (17, "the clock jumped; plans dropped, holding the last target")
     COMMAND_REFUSED = (18, "the safety filter refused the command too often")
     HOLD_LIMIT = (19, "no plan to go on with within the holding limit: a held pose does not balance")
-    SUPERSEDED = (22, "the ticks stood still and the supervisor took the motors; disarm, then arm to go on")
     E_STOP = (20, "emergency stop")
     E_STOP_RESET = (21, "emergency stop released; arm to go on")
+    SUPERSEDED = (22, "the ticks stood still and the supervisor took the motors; disarm, then arm to go on")
+    STAND_FAILED = (23, "tilted too far to stand without plans")
+    SECOND_WRITER = (24, "another node commands the motors")
     OK = (30, "allowed")
     NOT_DISARMED = (31, "only a disarmed executor can be armed")
     NO_STATE = (32, "no robot state received")

@@ -23,18 +23,25 @@ from .interpolator import INTERPOLATIONS, PHASE_TOLERANCE, step_index
 
 _REMEMBERED_SESSIONS = 64
 _MAX_PENDING = 8
+_ABSURD_ANGLE = 1e5
+"""No joint target is as large [rad]."""
+_ABSURD_TIME = 1e11
+"""No stamp or step is as large [s]."""
+_SHORTEST_STEP = 1e-4
+"""Least spacing of set-points [s]."""
 
 
 class PlanVerdict(Enum):
     """What became of an offered plan; the text is what the operator reads."""
 
     ACCEPTED = "plan accepted"
-    NON_FINITE = "plan holds NaN or infinity"
+    NON_FINITE = "plan holds NaN, infinity or a number that no joint and no clock has"
     WRONG_JOINTS = "plan is for another number of joints than the robot has"
     MALFORMED = "plan's step_dt, first_step or trusted_steps contradict its set-points"
     ZERO_STAMP = "plan carries no stamp"
     FUTURE_STAMP = "plan starts more than one horizon in the future; do planner and executor share a clock?"
     OLD_OBSERVATION = "plan was made from a state that is too old"
+    FOREIGN_SESSION = "plan comes from a second planner beside the one that is playing"
     OLD_SESSION = "plan comes from a planner session that another one has replaced"
     REPEATED_ID = "plan_id does not increase"
     EXPIRED = "plan's valid_until has passed"
@@ -165,12 +172,12 @@ class PlanBuffer:
 
     def _judge(self, plan: Plan, now: float) -> PlanVerdict:
         times = (plan.stamp, plan.observation_stamp, plan.step_dt, plan.valid_until)
-        if not (np.isfinite(plan.joint_targets).all() and np.isfinite(times).all()):
+        if not (_sane(plan.joint_targets, _ABSURD_ANGLE) and _sane(np.array(times), _ABSURD_TIME)):
             return PlanVerdict.NON_FINITE
         if plan.joint_targets.ndim != 2 or plan.joint_targets.shape[1] != self._num_joints:
             return PlanVerdict.WRONG_JOINTS
         num_points = plan.joint_targets.shape[0]
-        if plan.step_dt <= 0.0 or not 0 <= plan.first_step < plan.trusted_steps <= num_points:
+        if plan.step_dt < _SHORTEST_STEP or not 0 <= plan.first_step < plan.trusted_steps <= num_points:
             return PlanVerdict.MALFORMED
         if plan.stamp <= 0.0 or plan.observation_stamp <= 0.0:
             return PlanVerdict.ZERO_STAMP
@@ -180,6 +187,9 @@ class PlanBuffer:
             return PlanVerdict.OLD_OBSERVATION
         if plan.session_id in self._dead_sessions:
             return PlanVerdict.OLD_SESSION
+        steady = now - self._last_accept <= self._config.stream_gap
+        if steady and self._session is not None and plan.session_id != self._session:
+            return PlanVerdict.FOREIGN_SESSION
         if plan.session_id == self._session and plan.plan_id <= self._last_id:
             return PlanVerdict.REPEATED_ID
         if now > plan.valid_until:
@@ -191,6 +201,10 @@ class PlanBuffer:
     @staticmethod
     def _slack(plan: Plan) -> float:
         return PHASE_TOLERANCE * plan.step_dt
+
+
+def _sane(values: Array, bound: float) -> bool:
+    return bool((np.abs(values) < bound).all())  # False for NaN, too
 
 
 def _take_over(plan: Plan) -> float:

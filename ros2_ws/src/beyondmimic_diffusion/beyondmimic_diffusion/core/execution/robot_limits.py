@@ -1,13 +1,23 @@
-"""The G1's joint limits as the safety filter wants them."""
+"""What the executor's parts must know of the G1: joint limits, and the joints it balances with."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ..robot import g1
+from ..types import Array
 from .safety_filter import JointLimits
+from .standing import StandingConfig, StandingController
 
 _LEG_PARTS = ("hip_", "knee", "ankle_")
+
+
+def g1_standing(config: StandingConfig, stand_pose: Array) -> StandingController:
+    """Standing on the G1's four ankle joints."""
+    pitch, roll = (
+        [i for i, name in enumerate(g1.JOINT_NAMES) if f"ankle_{axis}" in name] for axis in ("pitch", "roll")
+    )
+    return StandingController(config, stand_pose, pitch, roll)
 
 
 def g1_limits() -> JointLimits:

@@ -12,6 +12,8 @@ from ..parameters import param, validate
 from ..rotations import quat_to_matrix
 from ..types import Array, RobotState
 
+_ABSURD = 1e5
+"""No position, angle or speed of a robot is as large (SI)."""
 _FUTURE_STAMP = 0.02
 """A state stamped this much after now was measured before the clock was set back [s]."""
 
@@ -163,7 +165,7 @@ class Watchdog:
 
 
 def finite_state(state: RobotState) -> bool:
-    """True where every number of the state is finite and the quaternion is not zero."""
+    """True where every number of the state is one that a robot can have and the quaternion has about length one."""
     arrays = (
         state.root_pos_w,
         state.root_quat_w,
@@ -174,8 +176,8 @@ def finite_state(state: RobotState) -> bool:
     )
     return (
         math.isfinite(state.stamp)
-        and all(bool(np.isfinite(a).all()) for a in arrays)
-        and bool(np.any(state.root_quat_w))
+        and all(bool((np.abs(a) < _ABSURD).all()) for a in arrays)  # False for NaN, too
+        and 0.5 < float(np.linalg.norm(state.root_quat_w)) < 2.0
     )
 
 

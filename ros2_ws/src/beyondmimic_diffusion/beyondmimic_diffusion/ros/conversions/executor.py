@@ -13,13 +13,19 @@ from .time import set_stamp
 _STATE = bm.ExecutorState
 _REASONS = {
     _STATE.OPERATOR: (Reason.DISARMED, Reason.E_STOP, Reason.E_STOP_RESET),
-    _STATE.PLAN_STALE: (Reason.PLAN_LATE, Reason.PLAN_COAST_LIMIT, Reason.PLAN_EXHAUSTED, Reason.HOLD_LIMIT),
+    _STATE.PLAN_STALE: (
+        Reason.PLAN_LATE,
+        Reason.STANDING,
+        Reason.PLAN_COAST_LIMIT,
+        Reason.PLAN_EXHAUSTED,
+        Reason.HOLD_LIMIT,
+    ),
     _STATE.STATE_STALE: (Reason.STATE_STALE, Reason.STATE_LOST),
     _STATE.BAD_STATE: (Reason.STATE_NON_FINITE,),
-    _STATE.TILT: (Reason.TILTED, Reason.FALLING),
+    _STATE.TILT: (Reason.TILTED, Reason.FALLING, Reason.STAND_FAILED),
     _STATE.TIME_JUMP: (Reason.CLOCK_JUMP,),
     _STATE.BAD_PLAN: (Reason.COMMAND_REFUSED,),
-    _STATE.INTERNAL_ERROR: (Reason.SUPERSEDED,),
+    _STATE.INTERNAL_ERROR: (Reason.SUPERSEDED, Reason.SECOND_WRITER),
     _STATE.CHECK_FAILED: (
         Reason.NO_STATE,
         Reason.OLD_STATE,
