@@ -20,8 +20,6 @@ from .guidance import (
     FrameNames,
     goals_from_msg,
     goals_to_msg,
-    placed_goal,
-    placed_pose,
     scene_term,
     velocity_goal_to_msg,
     yaw_from_pose,
@@ -40,6 +38,10 @@ from .keyframe import (
     key_point,
     keyframe_from_msg,
     keyframes_to_msg,
+)
+from .placing import (
+    placed_goal,
+    placed_pose,
 )
 from .plan import (
     cost_stats_to_msg,
