@@ -20,8 +20,12 @@ _WAYPOINT_TIME, _FOREST_TIME = 20.0, 60.0
 """In which a place must be reached [s]; as the evaluation has it."""
 _COMPOSED_TIME = 40.0
 """[s]; up to 4.5 m round pillars, and a turn on arrival."""
-_RETURN_SPEED = 0.25
-"""Of the way back by velocity commands [m/s]; the walker can do it in any direction."""
+_DRIVE_SPEED, _DRIVE_WAY = 0.35, 2.5
+"""Between pillars by velocity commands [m/s], and about how far that leads [m]."""
+_NARROW = 0.45
+"""Pillars are to be this near to the pelvis's way there [m]; its hands reach out by 0.3 m and it sways."""
+_ASIDE = 75.0
+"""Ways up to this far from the straight one home are looked at [deg]."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +88,24 @@ def waypoints(seed: int, count: int = WAYPOINTS) -> tuple[Reach, ...]:
 
 
 def _composed(seed: int) -> Programme:
-    """To a place behind pillars, facing as asked; then by velocity commands straight back, which a pillar bars."""
+    """To a place behind pillars, looking back between them on arrival; then there by velocity commands.
+
+    The commands lead so close to a pillar that it takes the obstacle cost to keep the hands off it.
+    """
     scene = composed(seed)
-    goal, heading = _goal(scene), scene.goal_heading or 0.0
-    back = math.atan2(scene.start[1] - goal[1], scene.start[0] - goal[0]) - heading
-    vx, vy = _RETURN_SPEED * math.cos(back), _RETURN_SPEED * math.sin(back)
-    legs = Tour((Leg("back", 12.0, vx=vx, vy=vy), Leg("turn", 6.0, yaw_rate=0.4), Leg("stop", 4.0)))
+    goal = _goal(scene)
+    home = math.atan2(scene.start[1] - goal[1], scene.start[0] - goal[0])
+    headings = home + np.radians(np.arange(-_ASIDE, _ASIDE + 1.0, 5.0))
+    gaps = np.array([_gap_ahead(scene, goal, heading) for heading in headings])
+    heading = float(headings[np.argmin(np.abs(gaps - _NARROW))])
+    legs = Tour((Leg("between pillars", 8.0, vx=_DRIVE_SPEED), Leg("turn", 6.0, yaw_rate=0.4), Leg("stop", 4.0)))
     return Programme("composed", (Reach("behind pillars", goal, heading, _COMPOSED_TIME), legs), scene)
+
+
+def _gap_ahead(scene: Scene, place: tuple[float, float], heading: float) -> float:
+    """Least distance of pillars to the pelvis on the straight way that is driven from a place [m]."""
+    way = np.linspace(0.0, _DRIVE_WAY, 60)[:, None] * np.array([math.cos(heading), math.sin(heading)])
+    return scene.clearance(np.column_stack([way + place, np.full(60, 0.75)]))
 
 
 def _goal(scene: Scene) -> tuple[float, float]:
