@@ -88,7 +88,12 @@ class Rig:
         assert self.node.autostart()
         self.robot = Robot(self)
         self.feedback = []
-        kinds = {"reach_waypoint": action.ReachWaypoint, "reach_keyframe": action.ReachKeyframe, "stand": action.Stand}
+        kinds = {
+            "reach_waypoint": action.ReachWaypoint,
+            "reach_keyframe": action.ReachKeyframe,
+            "play_clip": action.PlayClip,
+            "stand": action.Stand,
+        }
         self.clients = {name: ActionClient(ros.probe, kind, name) for name, kind in kinds.items()}
         for client in self.clients.values():
             ros.until(client.server_is_ready)

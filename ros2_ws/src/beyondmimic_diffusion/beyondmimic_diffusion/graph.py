@@ -126,7 +126,7 @@ def make_graph(arguments: BringupArguments) -> tuple[NodeSpec, ...]:
         NodeSpec("mujoco_sim", False, {"viewer": not arguments.headless, **scene}),
         NodeSpec("state_estimator", True, {**managed, "root_source": root}),
         NodeSpec("diffusion_planner", True, {**managed, "policy": policy}),
-        NodeSpec("guidance_task_server", True, managed),
+        NodeSpec("guidance_task_server", True, {**managed, "policy": policy}),
         NodeSpec("action_executor", False, {"policy": policy, **command, "supervised": arguments.supervisor}),
     ]
     if arguments.supervisor:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from beyondmimic_msgs.msg import ActionPlan, GuidanceGoal, GuidanceStats, PlannerStatus, SdfScene
 from beyondmimic_msgs.msg import JointCommand as JointCommandMsg
 from beyondmimic_msgs.msg import RobotState as RobotStateMsg
-from nav_msgs.msg import Path
+from nav_msgs.msg import Path as PathMsg
 from rclpy.clock import Clock, ClockType
 from std_srvs.srv import Trigger
 
 from ..core.batch_planner import PlannerConfig
 from ..core.engine.factory import BACKENDS, LoadedPolicy, load_policy
 from ..core.errors import BeyondMimicError, ConfigError
+from ..core.guidance.clip_library import ClipLibrary
 from ..core.guidance.goals import JoystickGoal
 from ..core.parameters import param, validate
 from ..core.plan_worker import PlanWorker
@@ -90,14 +92,17 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         manifest.check_rate(config.step_dt)
         _warm_up(self._policy, config)
         self._joints = JointMap(g1.JOINT_NAMES)
-        self._reader = GoalReader(manifest, config.steering.goals, FrameNames(config.odom_frame, config.base_frame))
+        names = FrameNames(config.odom_frame, config.base_frame)
+        key_points = tuple(point.name for point in manifest.key_points) or g1.KEY_POINT_NAMES
+        clips = ClipLibrary.load(Path(config.policy), manifest.joint_names, key_points)
+        self._reader = GoalReader(manifest, config.steering.goals, names, clips)
         self._bad_scene = ""
         self._loop_clock = LoopClock(self)
         self._worker: PlanWorker | None = None
         self._session = 0
         span = manifest.setpoint_dt * manifest.setpoints_per_step * manifest.action_horizon
         self._plan_pub = self.create_publisher(ActionPlan, "plan", qos.plan(span))
-        self._path_pub = self.create_publisher(Path, "planned_path", qos.ORDER)
+        self._path_pub = self.create_publisher(PathMsg, "planned_path", qos.ORDER)
         self._stats_pub = self.create_publisher(GuidanceStats, "guidance/stats", qos.STREAM)
         self._status_pub = self.create_publisher(PlannerStatus, "planner/status", qos.STREAM)
         self._inputs = (

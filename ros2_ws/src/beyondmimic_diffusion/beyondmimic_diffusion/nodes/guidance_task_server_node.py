@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from beyondmimic_msgs.action import ReachWaypoint
 from beyondmimic_msgs.msg import GuidanceGoal, SdfScene
@@ -15,10 +16,13 @@ from sensor_msgs.msg import Joy
 from std_srvs.srv import Trigger
 
 from ..core.errors import BeyondMimicError, GoalError
+from ..core.guidance.clip_library import ClipLibrary
 from ..core.guidance.teleop import JoyConfig, JoyMapping, VelocityLimits, VelocityTask
 from ..core.parameters import param, validate
+from ..core.robot import g1
 from ..core.tasks import TaskCode
 from ..ros import qos
+from ..ros.clip_action import ClipTaskAction
 from ..ros.clock import LoopClock
 from ..ros.conversions import FrameNames
 from ..ros.diagnostics import Diagnosis, Level
@@ -40,6 +44,9 @@ class GuidanceTaskServerConfig:
     """What an operator may choose about commands, tasks and obstacles."""
 
     autostart: bool = param(True, doc="Configure and activate without being asked.", read_only=True)
+    policy: str = param(
+        "", doc="Folder of the planner's policy, for the clips in it; empty: no clip can be played.", read_only=True
+    )
     enable_stamped_cmd_vel: bool = param(True, doc="cmd_vel is TwistStamped; false: Twist.", read_only=True)
     cmd_vel_timeout: float = param(
         0.5, unit="s", lo=0.05, hi=5.0, doc="A command that is not renewed for this long means stand.", read_only=True
@@ -77,9 +84,10 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         world = TaskWorld(
             lambda: self.parameters.config.tasks, self._transforms.buffer, names, self._store, config.scene.avoid
         )
+        clips = _clips(config.policy)
         self._desk = TaskDesk(
             self,
-            (self._waypoint, KeyframeTaskAction(), StandTaskAction()),
+            (self._waypoint, KeyframeTaskAction(), ClipTaskAction(clips), StandTaskAction()),
             world,
             self._readiness,
             self._teleop,
@@ -91,7 +99,9 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         self._goal_pub = self.create_publisher(GuidanceGoal, "guidance/active", qos.LATCHED)
         self._scene_pub = self.create_publisher(SdfScene, "guidance/scene", qos.LATCHED)
         self._picture = Picture(self, self._store, self._desk, config.odom_frame)
-        self._writer = GoalWriter(self._goal_pub, self._teleop, self._desk, self._store, names, config.scene.avoid)
+        self._writer = GoalWriter(
+            self._goal_pub, self._teleop, self._desk, self._store, names, config.scene.avoid, clips
+        )
         self._scene_version = -1
         self._subscribe(config)
         self._offered = (
@@ -235,6 +245,11 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         if waiting:
             return Diagnosis(Level.WARN, f"obstacles wait for frames: {', '.join(waiting)}", values)
         return Diagnosis(Level.OK, "serving", values)
+
+
+def _clips(policy: str) -> ClipLibrary:
+    """What can be played."""
+    return ClipLibrary.load(Path(policy), g1.JOINT_NAMES, g1.KEY_POINT_NAMES) if policy else ClipLibrary()
 
 
 def main() -> None:

@@ -6,6 +6,8 @@ import numpy as np
 from beyondmimic_msgs.msg import GuidanceGoal, SdfScene
 
 from ..core.engine.manifest import PolicyManifest
+from ..core.guidance.clip import split_keyframes
+from ..core.guidance.clip_library import ClipLibrary
 from ..core.guidance.composer import GuidanceComposer
 from ..core.guidance.goal_config import GoalConfig
 from ..core.guidance.goal_terms import GoalContext, goal_terms
@@ -17,16 +19,18 @@ from .conversions import FrameNames, goals_from_msg, scene_from_msg, time_from_m
 class GoalReader:
     """Keeps the newest goal and the newest scene, and joins them."""
 
-    def __init__(self, manifest: PolicyManifest, config: GoalConfig, names: FrameNames):
+    def __init__(self, manifest: PolicyManifest, config: GoalConfig, names: FrameNames, clips: ClipLibrary):
         """
         Args:
             manifest: Facts of the policy: its key points decide what can be served.
             config: How goals are served.
             names: Frames.
+            clips: Motions that can be followed.
         """
         self._manifest = manifest
         self._config = config
         self._names = names
+        self._clips = clips
         self._layout = make_representation(
             manifest.state_kind, [p.name for p in manifest.key_points], manifest.joint_names
         ).layout
@@ -55,7 +59,7 @@ class GoalReader:
         msg = self._goal
         if msg is None:
             return None
-        goals = goals_from_msg(msg, self._names, self._scene, bool(self._config.custom.modules))
+        goals = goals_from_msg(msg, self._names, self._scene, bool(self._config.custom.modules), self._clips)
         self._try(goals, time_from_msg(msg.header.stamp))
         return goals, msg.seq
 
@@ -70,6 +74,7 @@ class GoalReader:
             key_point_names=tuple(p.name for p in m.key_points) if m.state_kind == "body_pos" else (),
             key_point_radii=np.array([p.radius for p in m.key_points]),
         )
-        terms = goal_terms(goals, context, self._config)
+        _, costs = split_keyframes(goals, stamp, m.horizon * m.step_dt)
+        terms = goal_terms(costs, context, self._config)
         width = max(part.stop for part in self._layout.values())
         GuidanceComposer(self._layout, np.ones(width), np.zeros(width), m.step_dt, terms)

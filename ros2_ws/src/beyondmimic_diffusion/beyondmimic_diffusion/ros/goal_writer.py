@@ -12,6 +12,7 @@ from beyondmimic_msgs.msg import GuidanceGoal, GuidanceTerm
 from rclpy.publisher import Publisher
 
 from ..core.errors import GoalError
+from ..core.guidance.clip_library import ClipLibrary
 from ..core.guidance.goals import Goal
 from ..core.guidance.teleop import VelocityTask
 from ..core.tasks import STANDING, TaskCode
@@ -31,6 +32,8 @@ from .transforms import TransformBuffer
 
 _IDLE_PERIOD = 0.5
 """A goal that does not change is repeated this often [s]."""
+_MUST_EXPIRE = (GuidanceTerm.VELOCITY, GuidanceTerm.CLIP)
+"""After its end a clip asks for nothing: the robot must be told to stand."""
 _LIFETIME = 2.0
 """The planner stands when a goal other than standing is not repeated for this long [s]: this node may have died."""
 
@@ -46,6 +49,7 @@ class GoalWriter:
         store: ObstacleStore,
         names: FrameNames,
         avoid: bool,
+        clips: ClipLibrary,
     ):
         self._publisher = publisher
         self._teleop = teleop
@@ -53,6 +57,7 @@ class GoalWriter:
         self._store = store
         self._names = names
         self._keeps_clear = avoid
+        self._clips = clips
         self.seq = 0
         """Number of the newest message."""
         self._last: GuidanceGoal | None = None
@@ -99,9 +104,9 @@ class GoalWriter:
         placed = placed_goal(goal, frames, self._names)
         plain = copy.copy(placed)
         plain.terms = [term for term in placed.terms if term.type != GuidanceTerm.CUSTOM]  # the planner judges those
-        goals_from_msg(plain, self._names, self._store.scene(now))
-        if not expires and any(term.type == GuidanceTerm.VELOCITY for term in placed.terms):
-            raise GoalError("velocities must expire: give the goal's `expires`")
+        goals_from_msg(plain, self._names, self._store.scene(now), clips=self._clips)
+        if not expires and any(term.type in _MUST_EXPIRE for term in placed.terms):
+            raise GoalError("velocities and clips must expire: give the goal's `expires`")
         if self._desk.operator_steers():
             raise GoalError("the operator steers; let go of the sticks, or stop cmd_vel")
         self._desk.drop(TaskCode.PREEMPTED, "replaced by guidance/set_terms")

@@ -20,6 +20,7 @@ from ..core.robot import g1
 from ..core.robot.kinematics import Kinematics
 from ..core.route import RouteConfig, RoutePlanner
 from ..core.tasks import (
+    ClipTaskConfig,
     KeyframeTaskConfig,
     ReachKeyframe,
     ReachWaypoint,
@@ -61,6 +62,7 @@ class TasksConfig:
     goal_max_age: float = param(10.0, unit="s", lo=0.1, hi=3600.0, doc="Goals stamped longer ago are refused.")
     waypoint: WaypointTaskConfig = field(default_factory=WaypointTaskConfig)
     keyframe: KeyframeTaskConfig = field(default_factory=KeyframeTaskConfig)
+    clip: ClipTaskConfig = field(default_factory=ClipTaskConfig)
     stand: StandTaskConfig = field(default_factory=StandTaskConfig)
     route: RouteConfig = field(default_factory=RouteConfig)
 
@@ -133,8 +135,8 @@ class WaypointTaskAction(TaskAction):
     def make(self, goal: Any, world: TaskWorld, state: RobotState, now: float) -> ReachWaypoint:
         """Walk to a planar pose."""
         config = world.config()
-        _require_not_negative(goal, "position_tolerance", "heading_tolerance", "speed_limit")
-        timeout = _duration(goal, "timeout", config.waypoint_timeout)
+        require_not_negative(goal, "position_tolerance", "heading_tolerance", "speed_limit")
+        timeout = duration_of(goal, "timeout", config.waypoint_timeout)
         _require_fresh(goal.pose.header.stamp, now, config.goal_max_age)
         pose = placed_pose(goal.pose, world.frames, world.names.odom).pose
         target = np.array([pose.position.x, pose.position.y])
@@ -162,7 +164,7 @@ class WaypointTaskAction(TaskAction):
         message = ReachWaypointAction.Feedback(cost=progress.cost, planner_state=progress.planner_state)
         message.distance = float(update.distance)
         message.heading_error = float(task.heading_error(progress.state))
-        message.estimated_time = duration_to_msg(_finite(update.predicted_time))
+        message.estimated_time = duration_to_msg(finite(update.predicted_time))
         return message
 
     def fill(self, result: Any, task: Any, state: RobotState | None, elapsed: float) -> None:
@@ -180,11 +182,11 @@ class KeyframeTaskAction(TaskAction):
     action_type = ReachKeyframeAction
 
     def __init__(self) -> None:
-        self._kinematics = _kinematics()
+        self._kinematics = kinematics()
 
     def make(self, goal: Any, world: TaskWorld, state: RobotState, now: float) -> ReachKeyframe:
         """Pass through poses."""
-        _require_not_negative(goal, "position_tolerance", "orientation_tolerance")
+        require_not_negative(goal, "position_tolerance", "orientation_tolerance")
         names = world.names
         settings = world.config().keyframe
         if goal.position_tolerance > 0.0:
@@ -218,13 +220,13 @@ class StandTaskAction(TaskAction):
 
     def make(self, goal: Any, world: TaskWorld, state: RobotState, now: float) -> Stand:
         """Come to rest."""
-        _require_not_negative(goal, "speed_tolerance")
+        require_not_negative(goal, "speed_tolerance")
         config = world.config()
         settings = config.stand
         if goal.speed_tolerance > 0.0:
             settings = replace(settings, speed_tolerance=float(goal.speed_tolerance))
-        settings = replace(settings, hold_time=_duration(goal, "hold_time", settings.hold_time))
-        return Stand(config=settings, timeout=_duration(goal, "timeout", config.stand_timeout))
+        settings = replace(settings, hold_time=duration_of(goal, "hold_time", settings.hold_time))
+        return Stand(config=settings, timeout=duration_of(goal, "timeout", config.stand_timeout))
 
     def feedback(self, task: Any, progress: Progress) -> Any:
         """How fast it still is."""
@@ -238,12 +240,13 @@ class StandTaskAction(TaskAction):
 
 
 @cache
-def _kinematics() -> Kinematics:
+def kinematics() -> Kinematics:
     """One per process: reading the model takes a moment."""
     return Kinematics()
 
 
-def _require_not_negative(goal: Any, *names: str) -> None:
+def require_not_negative(goal: Any, *names: str) -> None:
+    """Zero in these fields of a goal means the server's own value; less, or no number, is refused."""
     for name in names:
         value = getattr(goal, name)
         if not (math.isfinite(value) and value >= 0.0):
@@ -252,7 +255,7 @@ def _require_not_negative(goal: Any, *names: str) -> None:
             )
 
 
-def _duration(goal: Any, name: str, default: float) -> float:
+def duration_of(goal: Any, name: str, default: float) -> float:
     """A duration of a goal [s]; zero means the server's own."""
     value = duration_from_msg(getattr(goal, name))
     if value < 0.0:
@@ -273,6 +276,6 @@ def _require_fresh(stamp: Time, now: float, max_age: float) -> None:
         )
 
 
-def _finite(value: float) -> float:
+def finite(value: float) -> float:
     """For durations, which know no NaN: unknown is zero."""
     return value if math.isfinite(value) else 0.0

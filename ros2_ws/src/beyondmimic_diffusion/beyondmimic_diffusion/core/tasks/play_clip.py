@@ -65,6 +65,12 @@ class PlayClip(Task):
         self._stand = Stand(config=StandTaskConfig(hold_time=0.2), timeout=self.config.stand_timeout)
         self._goal: ClipGoal | None = None
         self._samples: list[float] = []
+        self._mean = math.nan
+
+    @property
+    def error(self) -> float:
+        """Mean distance of the key points from the pose at its time [m]; NaN before that time."""
+        return self._mean
 
     @property
     def goal(self) -> ClipGoal | None:
@@ -85,7 +91,7 @@ class PlayClip(Task):
             self._samples.append(error)
         if time < self.until - 1e-9:
             return TaskUpdate((self._goal,), distance=error, predicted_time=self.until - time)
-        mean = float(np.mean(self._samples))
+        mean = self._mean = float(np.mean(self._samples))
         if mean > self.config.position_tolerance:
             return failed(
                 TaskCode.MISSED,

@@ -54,7 +54,7 @@ class TaskCode(IntEnum):
     """The operator steers."""
 
 
-ACTION_CODES = {"ReachWaypoint": 100, "ReachKeyframe": 200, "Stand": 300}
+ACTION_CODES = {"ReachWaypoint": 100, "ReachKeyframe": 200, "Stand": 300, "PlayClip": 400}
 """What is added to a :class:`TaskCode` other than NONE in each action, so that a number tells its action too."""
 
 

@@ -15,6 +15,7 @@ from .geometry import (
     quat_from_msg,
     quat_to_msg,
     vector_from_msg,
+    yaw_from_pose,
 )
 from .guidance import (
     FrameNames,
@@ -22,7 +23,6 @@ from .guidance import (
     goals_to_msg,
     scene_term,
     velocity_goal_to_msg,
-    yaw_from_pose,
 )
 from .joints import (
     ImuWriter,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import array
+import math
 
 import numpy as np
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 
+from ...core.errors import GoalError
+from ...core.rotations import yaw_of
 from ...core.types import Array
 
 
@@ -29,6 +32,19 @@ def vector_from_msg(vector: Vector3 | Point) -> Array:
 def assign_vector(target: Vector3 | Point, values: Array) -> None:
     """Write shape (3,) into a message."""
     target.x, target.y, target.z = (float(v) for v in values)
+
+
+def yaw_from_pose(pose: Pose, what: str) -> float:
+    """Heading of a pose [rad]; ``what`` names it.
+
+    Raises:
+        GoalError: NaN, or an orientation that nobody filled in.
+    """
+    quat: Array = quat_from_msg(pose.orientation)
+    length = float(np.linalg.norm(quat))
+    if not 1e-6 < length < math.inf:
+        raise GoalError(f"{what}: orientation {quat.tolist()} (wxyz) has no direction")
+    return float(yaw_of(quat / length))
 
 
 def floats(values: Array) -> array.array[float]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from beyondmimic_msgs import msg as bm
-from geometry_msgs.msg import Pose
 
 from ...core.errors import GoalError
+from ...core.guidance.clip import ClipGoal
+from ...core.guidance.clip_library import ClipLibrary
 from ...core.guidance.goals import (
     CustomGoal,
     Goal,
@@ -21,10 +22,10 @@ from ...core.guidance.goals import (
     ObstacleScene,
     WaypointGoal,
 )
-from ...core.rotations import quat_from_yaw, yaw_of
-from ...core.types import Array
+from ...core.rotations import quat_from_yaw
 from ..frames import plain
-from .geometry import quat_from_msg, quat_to_msg
+from .clip import clip_from_term, clip_to_term
+from .geometry import quat_to_msg, yaw_from_pose
 from .keyframe import keyframe_from_msg, keyframes_to_msg
 from .time import set_stamp, time_from_msg, time_to_msg
 
@@ -50,7 +51,7 @@ def goals_to_msg(
     """Goals as the full set of active terms.
 
     Args:
-        goals: Velocities, waypoints, headings, keyframes.
+        goals: Velocities, waypoints, headings, keyframes, clips.
         seq: Number of the message.
         stamp: When it is given [s].
         expires: From then on it does not count [s]; a goal that expires sooner counts. Infinity becomes zero.
@@ -98,7 +99,11 @@ def _terms(goal: Goal, stamp: float, names: FrameNames) -> list[bm.GuidanceTerm]
         term = TERM(type=TERM.KEYFRAME, name="keyframe", weight=1.0)
         term.keyframes = keyframes_to_msg((goal,), names.odom, names.base)
         return [term]
-    raise GoalError(f"a {type(goal).__name__} has no message; velocities, waypoints, headings and keyframes have")
+    if isinstance(goal, ClipGoal):
+        return [clip_to_term(goal, stamp, names.odom)]
+    raise GoalError(
+        f"a {type(goal).__name__} has no message; velocities, waypoints, headings, keyframes and clips have"
+    )
 
 
 def _waypoint_terms(goal: WaypointGoal, stamp: float, names: FrameNames) -> list[bm.GuidanceTerm]:
@@ -123,6 +128,7 @@ def goals_from_msg(
     names: FrameNames | None = None,
     scene: ObstacleScene | None = None,
     custom: bool = False,
+    clips: ClipLibrary | None = None,
 ) -> tuple[Goal, ...]:
     """All terms with a weight, as goals; none if the message asks for no guidance. A heading joins a waypoint.
 
@@ -131,6 +137,7 @@ def goals_from_msg(
         names: Frames; None: defaults.
         scene: What the SDF term stands for; None: no scene is known.
         custom: Whether users' costs are served.
+        clips: The policy's motions; None: it has none.
 
     Raises:
         GoalError: NaN, another frame, or something that is not served: it is refused, never served by halves.
@@ -154,6 +161,9 @@ def goals_from_msg(
             goals.append(_waypoint(term, heading, expires, names))
         elif term.type == TERM.KEYFRAME:
             goals.extend(_keyframes(term, given, expires, names))
+        elif term.type == TERM.CLIP:
+            _require_frame(term, names)
+            goals.append(clip_from_term(term, clips or ClipLibrary(), expires))
         elif term.type == TERM.CUSTOM:
             goals.append(_custom(term, expires, custom))
         elif not (term.type == TERM.HEADING and joined):
@@ -171,7 +181,7 @@ def _plain_goal(term: bm.GuidanceTerm, names: FrameNames, scene: ObstacleScene |
         return HeadingGoal(heading_of(term, names), expires=expires)
     if term.type == TERM.SDF:
         return _obstacles(term, scene, expires)
-    raise GoalError(f"guidance term '{term.name}' has type {term.type}; served are 0 to 4 and CUSTOM (255)")
+    raise GoalError(f"guidance term '{term.name}' has type {term.type}; served are 0 to 5 and CUSTOM (255)")
 
 
 def _waypoint(term: bm.GuidanceTerm, heading: float | None, expires: float, names: FrameNames) -> WaypointGoal:
@@ -229,19 +239,6 @@ def heading_of(term: bm.GuidanceTerm, names: FrameNames) -> float:
     return yaw_from_pose(term.waypoint.pose, f"guidance term '{term.name}'")
 
 
-def yaw_from_pose(pose: Pose, what: str) -> float:
-    """Heading of a pose [rad].
-
-    Raises:
-        GoalError: NaN, or an orientation that nobody filled in.
-    """
-    quat: Array = quat_from_msg(pose.orientation)
-    length = float(np.linalg.norm(quat))
-    if not 1e-6 < length < math.inf:
-        raise GoalError(f"{what}: orientation {quat.tolist()} (wxyz) has no direction")
-    return float(yaw_of(quat / length))
-
-
 def _require_frame(term: bm.GuidanceTerm, names: FrameNames) -> None:
     frame = plain(term.waypoint.header.frame_id)
     if frame not in ("", plain(names.odom)):
@@ -252,9 +249,11 @@ def _require_frame(term: bm.GuidanceTerm, names: FrameNames) -> None:
 
 
 def _require_together(goals: Sequence[Goal]) -> None:
-    moving = [type(goal).__name__ for goal in goals if isinstance(goal, JoystickGoal | WaypointGoal)]
+    moving = [type(goal).__name__ for goal in goals if isinstance(goal, JoystickGoal | WaypointGoal | ClipGoal)]
     if len(moving) > 1:
-        raise GoalError(f"terms for {' and '.join(moving)}: one velocity or one waypoint can be followed at a time")
+        raise GoalError(
+            f"terms for {' and '.join(moving)}: one velocity, one waypoint or one clip can be followed at a time"
+        )
 
 
 def _require_plain(term: bm.GuidanceTerm) -> None:

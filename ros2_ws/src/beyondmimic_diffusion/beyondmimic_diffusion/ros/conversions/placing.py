@@ -26,7 +26,7 @@ def placed_goal(msg: bm.GuidanceGoal, frames: Frames, names: FrameNames) -> bm.G
     placed = copy.deepcopy(msg)
     given = time_from_msg(msg.header.stamp)
     for term in placed.terms:
-        if term.type in (TERM.WAYPOINT, TERM.HEADING):
+        if term.type in (TERM.WAYPOINT, TERM.HEADING, TERM.CLIP):
             term.waypoint = placed_pose(term.waypoint, frames, names.odom)
         elif term.type == TERM.KEYFRAME:
             goals = [keyframe_from_msg(frame, given, names.odom, names.base, frames) for frame in term.keyframes]
