@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from beyondmimic_diffusion.core.errors import ConfigError, GoalError
 from beyondmimic_diffusion.core.guidance.goal_terms import GoalContext
-from beyondmimic_diffusion.core.guidance.goals import Goal, HeadingGoal, JoystickGoal
+from beyondmimic_diffusion.core.guidance.goals import Goal, HeadingGoal, JoystickGoal, ObstacleScene
 from beyondmimic_diffusion.core.guidance.joystick import JoystickCost
+from beyondmimic_diffusion.core.guidance.sdf import Capsule, Moving
 from beyondmimic_diffusion.core.state import CharacterFrame
 from beyondmimic_diffusion.core.steering import Steering, SteeringConfig
 
@@ -45,6 +46,23 @@ def test_a_robot_told_to_stand_is_not_corrected_and_forgets_what_was_learned(ste
     np.testing.assert_array_equal(standing, 0.0)
     again = served_velocity(steering.terms([JoystickGoal((0.25, 0.0))], context(), np.array([[0.15, 0.0]]), DT))
     np.testing.assert_allclose(again, [[0.25 + GAIN * DT * 0.1, 0.0]], atol=1e-12)
+
+
+def test_near_an_obstacle_a_robot_is_not_corrected_and_one_far_from_it_is():
+    """The pillar's surface passes 1.0 m from the first robot's pelvis at 5 s, and is never near the second's."""
+    steering = Steering(SteeringConfig(integrator_gain=GAIN, integrator_limit=LIMIT, integrator_clearance=1.2), 2)
+    pillar = Capsule((-5.0, 1.2, 0.0), (-5.0, 1.2, 2.0), 0.2)
+    goals = [JoystickGoal((0.4, 0.0)), ObstacleScene(Moving(pillar, (1.0, 0.0, 0.0)), stamp=0.0)]
+    frame = CharacterFrame(np.array([[0.0, 0.0], [0.0, -9.0]]), np.zeros(2))
+
+    def corrected(stamp: float) -> np.ndarray:
+        terms = steering.terms(goals, GoalContext(frame, stamp, DT, 16), np.full((2, 2), [0.1, 0.0]), DT)
+        return served_velocity(terms)[:, 0] - 0.4
+
+    first = GAIN * DT * 0.3
+    np.testing.assert_allclose(corrected(0.0), [first, first], atol=1e-12)
+    np.testing.assert_allclose(corrected(5.0), [0.0, 2.0 * first], atol=1e-12)
+    np.testing.assert_allclose(corrected(9.0), [first, 3.0 * first], atol=1e-12)
 
 
 def test_turning_on_the_spot_counts_as_standing_for_the_velocity(steering: Steering):

@@ -66,16 +66,18 @@ class ObstacleConfig(PassesConfig):
         choices=("nearest", "every"),
         doc="Barrier on the body's nearest part, moving the root, or eq. 9: on every key point, moving limbs too.",
     )
-    weight: float = param(0.05, lo=0.0, hi=100.0, doc="Weight of the barrier.")
-    margin: float = param(0.05, unit="m", lo=0.001, hi=0.5, doc="Clearance where the barrier's parabola begins (delta).")
+    weight: float = param(0.1, lo=0.0, hi=100.0, doc="Weight of the barrier.")
+    margin: float = param(
+        0.05, unit="m", lo=0.001, hi=0.5, doc="Clearance where the barrier's parabola begins (delta)."
+    )
     fade_start: float = param(0.1, unit="m", lo=0.01, hi=0.99, doc="Clearance up to which the barrier is eq. 10.")
     fade_end: float = param(0.35, unit="m", lo=0.02, hi=1.0, doc="Clearance from which on obstacles are not felt.")
     consistent: bool = param(True, doc="Felt at positions integrated from the predicted velocities.")
     velocity_cap: float = param(
-        0.6, unit="m/s", lo=0.01, hi=5.0, doc="Largest change of a predicted velocity in one pass."
+        1.6, unit="m/s", lo=0.01, hi=5.0, doc="Largest change of a predicted velocity in one pass."
     )
     extrapolation: float = param(
-        0.0, unit="s", lo=0.0, hi=3.0, doc="Time beyond the horizon in which the last velocity is taken to go on."
+        1.2, unit="s", lo=0.0, hi=3.0, doc="Time beyond the horizon in which the last velocity is taken to go on."
     )
 
 
