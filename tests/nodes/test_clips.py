@@ -1,6 +1,8 @@
 """Recorded motions over ROS: the term that names one, and the action that plays one."""
 
 import math
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,11 +16,16 @@ from beyondmimic_diffusion.core.guidance.clip import ClipGoal  # noqa: E402
 from beyondmimic_diffusion.core.guidance.clip_library import ClipLibrary  # noqa: E402
 from beyondmimic_diffusion.core.guidance.goals import JoystickGoal, ObstacleScene  # noqa: E402
 from beyondmimic_diffusion.core.guidance.state_keyframe import StateKeyframeGoal  # noqa: E402
+from beyondmimic_diffusion.core.robot import g1  # noqa: E402
 from beyondmimic_diffusion.core.rotations import quat_from_yaw  # noqa: E402
+from beyondmimic_diffusion.nodes.diffusion_planner_node import DiffusionPlannerNode  # noqa: E402
+from beyondmimic_diffusion.nodes.guidance_task_server_node import GuidanceTaskServerNode  # noqa: E402
 from beyondmimic_diffusion.ros import conversions as c  # noqa: E402
 from beyondmimic_diffusion.ros.frames import Transform  # noqa: E402
 from beyondmimic_msgs import action, srv  # noqa: E402
 from nodes.task_rig import TERM, Rig, place  # noqa: E402
+from nodes.test_guidance_planner import Planner  # noqa: E402
+from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 
 from tests.reference.still_clip import still_clip  # noqa: E402
 
@@ -267,3 +274,43 @@ def test_a_clip_given_as_a_term_must_expire(rig):
     assert ask().success
     rig.until(lambda: TERM.CLIP in rig.kinds())
     rig.until(rig.standing)
+
+
+# ----------------------------------------------------------------------- the planner
+
+
+@pytest.fixture
+def folder(policy_folder, tmp_path):
+    """A policy with a clip, to which a test may do what it likes."""
+    shutil.copytree(policy_folder, tmp_path / "policy")
+    CLIP.save(tmp_path / "policy" / "clips" / "still.npz")
+    return tmp_path / "policy"
+
+
+def test_the_planner_has_a_clips_states_in_its_plans_where_and_when_they_are_due(ros, folder):
+    planner = Planner(ros, folder)
+    planner.feed(8)
+    start = planner.stamp + 0.04
+    plan = planner.answer(planner.ask(goal(start=start, xy_w=(0.06, 0.02), yaw_w=0.3, until=2.0)))
+    places = np.array(plan.root_poses).reshape(-1, 7)[:, :3]
+    first = round((start - c.time_from_msg(plan.observation_stamp)) / 0.04)
+    held = [step for step in range(len(places)) if (step + 1 - first) % 4 == 0 and step + 1 >= first]
+    assert len(held) >= 3
+    np.testing.assert_allclose(places[held], np.tile([0.06, 0.02, 0.75], (len(held), 1)), atol=1e-4)
+    between = [step for step in range(len(places)) if step not in held]
+    assert np.abs(places[between] - [0.06, 0.02, 0.75]).max() > 1e-3  # an untrained network fills in
+
+
+def test_the_planner_refuses_a_clip_that_its_policy_lacks_and_names_those_it_has(ros, folder):
+    planner = Planner(ros, folder)
+    planner.feed(8)
+    message = c.goals_to_msg((goal(start=planner.stamp + 0.1),), 9, planner.stamp)
+    message.terms[0].clip = "moonwalk"
+    planner.send(message)
+    planner.refused(9, "'moonwalk'", "known are still")
+
+
+@pytest.mark.parametrize("node", [DiffusionPlannerNode, GuidanceTaskServerNode])
+def test_neither_planner_nor_task_server_starts_with_a_clip_of_another_robot(ros, folder, node):
+    replace(CLIP, joint_names=g1.JOINT_NAMES[::-1]).save(folder / "clips" / "foreign.npz")
+    assert ros.make(node, {"policy": str(folder)}).trigger_configure() is not TransitionCallbackReturn.SUCCESS
