@@ -76,6 +76,7 @@ CASES = (
     Case("in-between", "in-between", "clean tokens", _SEED),
     Case("in-between-cost", "in-between", "keyframe cost", (*_SEED, *_ALONE, "--variant", "cost"), 50),
     Case("in-between-command", "in-between", "command alone", (*_SEED, *_ALONE, "--variant", "command"), 50),
+    Case("clip", "clip", "the clip's states as facts", _SEED, 50),
 )  # fmt: skip
 """What is reported. Guidance, sampling, state representation and helps are compared on the same episodes."""
 _REFERENCES = {

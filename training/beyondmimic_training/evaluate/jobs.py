@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from beyondmimic_diffusion.core.engine import load_policy
+from beyondmimic_diffusion.core.guidance.clip_library import ClipLibrary
+from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.robot.kinematics import Kinematics
 
 from ..experts import make_expert
 from .baselines import PilotedExpert, make_pilot
+from .clip_goals import ClipGoals
 from .controllers import Controller, ExpertController, ExpertDriver, PolicyController, PolicySettings
 from .fleet import Fleet
 from .judge import EpisodeResult, Trace, judge
@@ -93,7 +96,7 @@ class Worker:
         setup = self._setup
         spec, goals = setup.task_episode(TASK_SUITES[job.suite], index), None
         if job.controller == "policy":
-            goals = TaskGoals(spec, setup.tasks)
+            goals = self._goals(spec)
             controller: Controller = PolicyController(self._policy, setup.settings, goals)
         else:
             controller = PilotedExpert(self._driver, make_pilot(job.controller, spec))
@@ -101,7 +104,16 @@ class Worker:
         trace = run_task(spec, controller, self._kinematics, setup.physics_dt, ended, progress)
         if goals is not None:
             trace = replace(trace, route_xy_w=goals.route_xy_w)
+        if isinstance(goals, ClipGoals):
+            trace = goals.judged(trace)
         return judge_task(spec, trace, int(controller.starved[0])), trace
+
+    def _goals(self, spec: TaskSpec) -> TaskGoals | ClipGoals:
+        interlude = spec.scenario.interlude
+        if interlude is None:
+            return TaskGoals(spec, self._setup.tasks)
+        clips = ClipLibrary.load(self._setup.policy, g1.JOINT_NAMES, g1.KEY_POINT_NAMES)
+        return ClipGoals(spec, clips.named(interlude.clip), self._kinematics)
 
     def _run_batch(self, job: Job, progress: Callable[[float], object] | None) -> list[Outcome]:
         suite = suite_named(job.suite)

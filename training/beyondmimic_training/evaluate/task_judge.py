@@ -58,8 +58,8 @@ def judge_task(spec: TaskSpec, trace: TaskTrace, starved: int = 0) -> TaskResult
     elif body.fell or not body.upright:
         outcome = "fell"
     elif trace.done_at is not None:
-        scenario = spec.scenario
-        missed = bool(scenario.keyframes) and float(np.mean(trace.keyframe_errors)) > scenario.keyframe_tolerance
+        errors = trace.keyframe_errors
+        missed = len(errors) > 0 and float(np.mean(errors)) > spec.scenario.keyframe_tolerance
         outcome = "missed" if missed else "reached"
     else:
         outcome = "gave up" if trace.gave_up else "too late"

@@ -18,6 +18,7 @@ from beyondmimic_diffusion.core.tasks import Scene, composed, corridor, forest, 
 from beyondmimic_diffusion.core.tasks.scenes import FOREST_SIZE
 
 from .finish import Arrive, Cross, Finish, LastUntil
+from .interlude import Interlude, WalkOn
 from .reference_motion import COUNT, SPACING, Keyframe, reference_keyframes
 from .suites import JOINT_NOISE, Command, Start
 
@@ -39,6 +40,8 @@ class Scenario:
     """States to pass through."""
     keyframe_tolerance: float = 0.15
     """Largest mean distance of key points from their places, over all keyframes, that counts as success [m]."""
+    interlude: Interlude | None = None
+    """A motion of the policy that is played between two walks at the command; its states are the keyframes."""
 
     @property
     def sdf_w(self) -> SignedDistance | None:
@@ -118,19 +121,35 @@ def _composed(own: int, index: int) -> Scenario:
 
 def _in_between(own: int, index: int) -> Scenario:
     """What the expert does under one command is cut into keyframes; the command is kept from the policy."""
-    rng = np.random.default_rng([own, 1])
-    command: Command = (
-        (float(rng.uniform(0.3, 0.6)), 0.0, 0.0),
-        (float(rng.uniform(0.2, 0.4)), 0.0, float(rng.choice((-1.0, 1.0)) * rng.uniform(0.3, 0.6))),
-        (-float(rng.uniform(0.2, 0.4)), 0.0, 0.0),
-        (0.0, float(rng.choice((-1.0, 1.0)) * rng.uniform(0.2, 0.4)), 0.0),
-    )[index % 4]
+    command = _command(np.random.default_rng([own, 1]), index)
     return Scenario(
         Scene(f"in_between_{own}"),
         LastUntil(COUNT * SPACING),
         command,
         keyframes=reference_keyframes(own, command),
     )
+
+
+def _clip(own: int, index: int) -> Scenario:
+    rng = np.random.default_rng([own, 1])
+    command = _command(rng, index)
+    return Scenario(
+        Scene(f"clip_{own}"),
+        WalkOn(command),
+        command,
+        keyframe_tolerance=0.1,
+        interlude=Interlude("arms_up", float(rng.uniform(2.0, 4.0))),
+    )
+
+
+def _command(rng: np.random.Generator, index: int) -> Command:
+    """In turns: forward, forward in a bend, back, sideways."""
+    return (
+        (float(rng.uniform(0.3, 0.6)), 0.0, 0.0),
+        (float(rng.uniform(0.2, 0.4)), 0.0, float(rng.choice((-1.0, 1.0)) * rng.uniform(0.3, 0.6))),
+        (-float(rng.uniform(0.2, 0.4)), 0.0, 0.0),
+        (0.0, float(rng.choice((-1.0, 1.0)) * rng.uniform(0.2, 0.4)), 0.0),
+    )[index % 4]
 
 
 def _arrive(scene: Scene) -> Arrive:
@@ -186,6 +205,16 @@ TASK_SUITES: dict[str, TaskSuite] = {
             ("tokens", "tokens+command", "cost", "command"),
             ("expert-chase", "expert-command"),
             ("forward", "turn", "back", "sideways"),
+        ),
+        TaskSuite(
+            "clip",
+            "2 to 4 s of walking, a stand, the clip arms_up (5 s into a pose with the arms up, 2 s back), 3 s of "
+            "walking; key points within 0.1 m of the clip's on average and at its end, and over the last 2 s more than "
+            "half of the commanded speed",
+            _clip,
+            25.0,
+            references=(),
+            kinds=("forward", "turn", "back", "sideways"),
         ),
     )
 }
