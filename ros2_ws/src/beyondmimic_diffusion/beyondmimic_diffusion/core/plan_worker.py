@@ -79,6 +79,7 @@ class PlanWorker:
         now: Callable[[], float],
         stand_when_expired: bool = True,
         injected_delay: float = 0.0,
+        prepare: Callable[[], None] = lambda: None,
     ):
         """
         Args:
@@ -87,12 +88,14 @@ class PlanWorker:
             now: The robot's clock [s].
             stand_when_expired: Goals that have expired become the wish to stand; False: unguided.
             injected_delay: Publish so much later than possible [s]; for tests of late planners.
+            prepare: Called once in the worker's thread before it plans, e.g. to ask for a priority.
         """
         self._planner = planner
         self._publish = publish
         self._now = now
         self._stand_when_expired = stand_when_expired
         self._delay = injected_delay
+        self._prepare = prepare
         self._period = planner.manifest.step_dt
         self._grid = StampGrid(self._period)
         self._goals: tuple[tuple[Goal, ...], int] = ((), 0)
@@ -177,6 +180,7 @@ class PlanWorker:
     # ------------------------------------------------------------ worker thread
 
     def _run(self) -> None:
+        self._prepare()
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: bool(self._inbox) or not self._running)

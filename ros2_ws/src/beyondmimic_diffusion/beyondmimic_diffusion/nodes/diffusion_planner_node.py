@@ -40,7 +40,7 @@ from ..ros.conversions import (
 )
 from ..ros.diagnostics import Diagnosis, Level
 from ..ros.goal_reader import GoalReader
-from ..ros.lifecycle import ManagedNode, prefer_this_process, run
+from ..ros.lifecycle import ManagedNode, prefer_realtime, prefer_this_process, run
 
 _STATUS_PERIOD = 0.1
 """``planner/status`` [s]."""
@@ -65,6 +65,9 @@ class DiffusionPlannerConfig:
     )
     injected_delay: float = param(
         0.0, unit="s", lo=0.0, hi=1.0, doc="Publish plans so much later; for tests of a late planner.", read_only=True
+    )
+    realtime_priority: int = param(
+        10, lo=0, hi=90, doc="SCHED_FIFO priority of the planning thread where permitted; 0: none.", read_only=True
     )
     odom_frame: str = param("odom", doc="Frame of goals, obstacles and predicted poses.", read_only=True)
     base_frame: str = param("pelvis", doc="Frame of poses relative to the robot.", read_only=True)
@@ -122,10 +125,21 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         self._session = random.getrandbits(32)
         planner = GuidedPlanner(self._policy, config.planner, config.steering, self._session)
         self._worker = PlanWorker(
-            planner, self._publish, self._loop_clock.now, config.when_expired == "stand", config.injected_delay
+            planner,
+            self._publish,
+            self._loop_clock.now,
+            config.when_expired == "stand",
+            config.injected_delay,
+            self._hurry,
         )
         self._worker.put_goals((JoystickGoal(),), 0)
         self._worker.start()
+
+    def _hurry(self) -> None:
+        """Ask for real-time scheduling of the planning thread, and say so where it is refused."""
+        refused = prefer_realtime(self.parameters.config.realtime_priority)
+        if refused:
+            self.get_logger().warning(f"no SCHED_FIFO for the planning thread: {refused}")
 
     def deactivate(self) -> None:
         """Stop the thread; the executor coasts, then damps."""
