@@ -13,7 +13,12 @@ from beyondmimic_msgs import action  # noqa: E402
 
 pytestmark = pytest.mark.ros
 TEXT = (Path(__file__).parents[2] / "docs" / "goals.md").read_text()
-RESULTS = {"1": action.ReachWaypoint.Result, "2": action.ReachKeyframe.Result, "3": action.Stand.Result}
+RESULTS = {
+    "1": action.ReachWaypoint.Result,
+    "2": action.ReachKeyframe.Result,
+    "3": action.Stand.Result,
+    "4": action.PlayClip.Result,
+}
 FILES = Path(__file__).parents[2] / "ros2_ws/src/beyondmimic_msgs/action"
 
 
