@@ -10,7 +10,7 @@ import pytest
 from beyondmimic_diffusion.core.errors import GoalError
 from beyondmimic_diffusion.core.guidance.barrier import RelaxedBarrier
 from beyondmimic_diffusion.core.guidance.clearance import ClearanceCost
-from beyondmimic_diffusion.core.guidance.sdf import Capsule, HalfSpace, Moving, Sphere, Union
+from beyondmimic_diffusion.core.guidance.sdf import Capsule, Cylinder, HalfSpace, Moving, SignedDistance, Sphere, Union
 from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.robot.kinematics import Kinematics
 from beyondmimic_diffusion.core.robot.model import load_model
@@ -106,3 +106,26 @@ def test_sizes_and_times_that_make_no_sense_are_refused():
         ClearanceCost(SCENE, -0.1)
     with pytest.raises(GoalError, match="softness above zero"):
         ClearanceCost(SCENE, RADII, softness=0.0)
+
+
+@pytest.mark.parametrize("extrapolation", [0.0, 1.2])
+def test_leaving_out_what_is_far_away_changes_neither_value_nor_gradient(random_plan, rng, extrapolation):
+    """Against the same cost on shapes that are never left out."""
+    pillars = [Cylinder([*xy, 0.5], 0.2, 0.5) for xy in rng.uniform(-5.0, 5.0, (25, 2))]
+
+    class Whole(SignedDistance):
+        def query(self, points, time=0.0):
+            return Union(pillars).query(points, time)
+
+    barrier = RelaxedBarrier(0.05, 0.1, 0.35)
+    arguments = {"radii": 0.1, "barrier": barrier, "extrapolation": extrapolation}
+    value, gradient = ClearanceCost(Union(pillars), **arguments).value_and_gradient(random_plan)
+    expected, slope = ClearanceCost(Whole(), **arguments).value_and_gradient(random_plan)
+    assert np.any(expected > 0.0)
+    np.testing.assert_allclose(value, expected, rtol=1e-7)
+    np.testing.assert_allclose(gradient.root_pos_c, slope.root_pos_c, rtol=1e-6, atol=1e-9)
+
+
+def test_a_robot_far_from_everything_feels_nothing(random_plan):
+    value, gradient = ClearanceCost(Sphere((50.0, 0.0, 0.0), 1.0), 0.1).value_and_gradient(random_plan)
+    assert np.all(value == 0.0) and gradient.root_pos_c is None

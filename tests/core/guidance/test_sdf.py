@@ -143,3 +143,24 @@ def test_the_parts_of_a_union_may_differ_from_robot_to_robot(points, rng):
         expected, slope = slow_union(own, points[b], times)
         np.testing.assert_allclose(distance[b], expected, atol=1e-12)
         np.testing.assert_allclose(direction[b], slope, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_near_some_points_is_as_near_as_the_whole_wherever_that_is_within_reach(seed):
+    rng = np.random.default_rng(seed)
+    centres = rng.uniform(-4.0, 4.0, (12, 3))
+    still = [Sphere(c, r) for c, r in zip(centres[:6], rng.uniform(0.1, 0.4, 6), strict=True)]
+    moving = [Moving(Capsule(c, c + [0.0, 0.0, 1.5], 0.2), rng.normal(0.0, 0.5, 3)) for c in centres[6:11]]
+    wall = HalfSpace((0.0, 3.5, 0.0), (0.0, -1.0, 0.0))
+    whole = Placed(Union([*still, *moving, wall, Box(centres[11], (0.3, 0.3, 0.3))]), (0.5, -0.2), 0.4)
+    points, times = rng.uniform(-1.5, 1.5, (1, 8, 3, 3)), np.linspace(0.0, 1.8, 8)[:, None]
+    distance, gradient = whole.query(points, times)
+    reach = float(np.quantile(distance, 0.5))
+    felt = whole.near(points, times, reach)
+    assert felt is not None
+    reduced, slope = felt.query(points, times)
+    inside = distance <= reach
+    np.testing.assert_array_equal(reduced[inside], distance[inside])
+    np.testing.assert_array_equal(slope[inside], gradient[inside])
+    assert np.all(reduced >= distance)
+    assert whole.near(points, times, float(distance.min()) - 0.01) is None

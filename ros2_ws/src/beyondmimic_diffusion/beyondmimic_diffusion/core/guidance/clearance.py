@@ -78,13 +78,22 @@ class ClearanceCost(GuidanceCost):
     def value_and_gradient(self, plan: PlanFeatures) -> tuple[Array, PlanGradient]:
         """Cost (a pure number), shape (B,), and its gradient by the root's planar position and velocity."""
         points, radii = self._spheres(plan.key_points("clearance"))  # (B, H, P, 3), (P,)
+        root = plan.root_pos_c[:, :, None]
         times, ahead = plan.times, len(self._beyond)
+        body = float(np.max(np.linalg.norm(points - root, axis=-1) + radii))  # [m]
         if ahead:
             drift = np.zeros((plan.batch, ahead, 1, 3))
             drift[:, :, 0, :2] = self._beyond[:, None] * plan.root_lin_vel_c[:, -1:, :2]
             points = np.concatenate([points, points[:, -1:] + drift], axis=1)  # (B, H + E, P, 3)
+            root = np.concatenate([root, root[:, -1:] + drift], axis=1)
             times = np.concatenate([times, times[-1] + self._beyond])
-        distance, normal = self.sdf_c.query(points, (times + self.time_offset)[:, None])
+        when = (times + self.time_offset)[:, None]
+        # A distance changes by no more than the way moved: what stays this far from the root is not felt by any part,
+        # and what it adds to the soft minimum is below e^-20.
+        felt = self.sdf_c.near(root, when, body + self.barrier.fade_end + 20.0 * self.softness)
+        if felt is None:
+            return np.zeros(plan.batch), PlanGradient()
+        distance, normal = felt.query(points, when)
         clearance = distance - radii  # (B, H + E, P)
         nearest = clearance.min(axis=-1, keepdims=True)
         share = np.exp((nearest - clearance) / self.softness)

@@ -54,6 +54,16 @@ class Union(SignedDistance):
             gradient = np.where(nearer[..., None], slope, gradient)
         return distance, gradient
 
+    def near(self, points: Array, time: Array | float, reach: float) -> Union | None:
+        """See :meth:`SignedDistance.near`; parts that stay away are left out."""
+        found = [group.near(points, time, reach) for group in self._groups]
+        groups: list[Any] = [group for group in found if group is not None]
+        if not groups:
+            return None
+        made = Union.__new__(Union)
+        made.parts, made._groups = self.parts, groups
+        return made
+
 
 class Moving(SignedDistance):
     """A shape that travels at a constant velocity."""
@@ -88,13 +98,25 @@ class Placed(SignedDistance):
 
     def query(self, points: Array, time: Array | float = 0.0) -> tuple[Array, Array]:
         """Distance and gradient, both in the character frame; the first axis of ``points`` (B, ..., 3) is the robot."""
+        world, yaw = self._world(points)
+        distance, gradient = self.part.query(world, time)
+        return distance, rotate_yaw(gradient, -yaw)
+
+    def near(self, points: Array, time: Array | float, reach: float) -> Placed | None:
+        """See :meth:`SignedDistance.near`."""
+        part = self.part.near(self._world(points)[0], time, reach)
+        if part is None or part is self.part:
+            return None if part is None else self
+        return Placed(part, self.xy_w, self.yaw_w)
+
+    def _world(self, points: Array) -> tuple[Array, Array]:
+        """The points in the world, and each robot's heading in a shape that broadcasts against them."""
         inner = (1,) * (points.ndim - 2)
         yaw = self.yaw_w.reshape(*self.yaw_w.shape, *inner) if self.yaw_w.ndim else self.yaw_w
         xy = self.xy_w.reshape(len(self.xy_w), *inner, 2) if self.xy_w.ndim == 2 else self.xy_w
         world = rotate_yaw(points, yaw)
         world[..., :2] += xy
-        distance, gradient = self.part.query(world, time)
-        return distance, rotate_yaw(gradient, -yaw)
+        return world, yaw
 
 
 def _groups(parts: Sequence[SignedDistance]) -> list[SignedDistance | Stack]:

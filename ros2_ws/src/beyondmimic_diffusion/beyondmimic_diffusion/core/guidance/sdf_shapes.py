@@ -33,6 +33,18 @@ class SignedDistance(ABC):
             Distance [m], shape (...), and gradient, shape (..., 3).
         """
 
+    def near(self, points: Array, time: Array | float, reach: float) -> SignedDistance | None:
+        """What of this comes within ``reach`` of any of the points; None if nothing does.
+
+        Wherever the whole is nearer than ``reach`` to one of the points, what is returned is as near.
+
+        Args:
+            points: [m], shape (..., 3).
+            time: As for :meth:`query`.
+            reach: [m].
+        """
+        return self if np.any(self.query(points, time)[0] <= reach) else None
+
 
 class Primitive(SignedDistance):
     """A shape given by a few arrays of numbers, so that many of them can be asked at once."""

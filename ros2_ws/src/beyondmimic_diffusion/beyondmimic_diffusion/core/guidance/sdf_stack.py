@@ -33,6 +33,28 @@ class Stack:
         self._velocities = _stacked(list(velocities), -2)
         self._all = self._kind.of(**self._values)
 
+    def near(self, points: Array, time: Array | float, reach: float) -> Stack | None:
+        """Those that come within ``reach`` [m] of any of the points; as ``SignedDistance.near``."""
+        seen = points[..., None, :]
+        if self._moves:
+            seen = seen - np.asarray(time)[..., None, None] * self._velocities
+        distance = self._all.distance(seen)  # (..., K)
+        keep = np.any(distance <= reach, axis=tuple(range(distance.ndim - 1)))
+        if keep.all():
+            return self
+        return self._subset(np.flatnonzero(keep)) if keep.any() else None
+
+    def _subset(self, rows: NDArray[np.intp]) -> Stack:
+        made = Stack.__new__(Stack)
+        made._kind, made._moves = self._kind, self._moves
+        made._values = {
+            name: value[..., rows, :] if name in self._kind.VECTORS else value[..., rows]
+            for name, value in self._values.items()
+        }
+        made._velocities = self._velocities[..., rows, :]
+        made._all = self._kind.of(**made._values)
+        return made
+
     def query(self, points: Array, time: Array | float = 0.0) -> tuple[Array, Array]:
         """Distance to the nearest of them, and its gradient; as ``SignedDistance.query``."""
         seen = points[..., None, :]  # (..., 1, 3)
