@@ -136,6 +136,22 @@ def test_an_emergency_stop_damps_is_announced_and_its_release_ends_disarmed(sess
     executor.ros.until(lambda: not executor.stops[-1].data and executor.state == STATE.DISARMED)
 
 
+def test_a_second_node_that_commands_the_motors_stops_the_robot_is_named_and_bars_arming_until_it_is_gone(session):
+    executor = session()
+    executor.track()
+    intruder = executor.ros.probe.create_publisher(bm.JointCommand, "motor_command", qos.NEWEST)
+    executor.ros.until(lambda: executor.state == STATE.E_STOP, executor.plan)
+    assert "another node commands the motors" in executor.states[-1].message
+    executor.ros.spin(0.05)
+    assert executor.ros.ask("e_stop_reset").success
+    answer = executor.ros.ask("executor/arm")
+    assert not answer.success
+    assert "/probe" in answer.message
+    executor.ros.probe.destroy_publisher(intruder)
+    executor.ros.until(lambda: not executor.node._strangers, executor.robot.sample_now)
+    assert executor.ros.ask("executor/arm").success
+
+
 def test_disarming_while_playing_goes_back_to_weak_damping(session):
     executor = session()
     executor.track()

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from beyondmimic_msgs.msg import ActionPlan, ExecutorState
 from beyondmimic_msgs.msg import JointCommand as JointCommandMsg
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
@@ -32,6 +33,7 @@ from ..core.execution import (
     ExecutorMode,
     ExecutorReport,
     PlanVerdict,
+    Reason,
 )
 from ..core.execution.due_times import DueTimes
 from ..core.execution.measured import measured_state
@@ -39,7 +41,7 @@ from ..core.execution.robot_limits import g1_limits, g1_standing
 from ..core.parameters import param
 from ..core.robot import g1
 from ..core.types import JointCommand, Plan, RobotState
-from ..robot_io import ExecutorLease, TopicRobot, lease_path
+from ..robot_io import ExecutorLease, TopicRobot, WriterWatch, lease_path
 from ..robot_io.topic_robot import COMMAND_TYPES
 from ..ros import qos
 from ..ros.clock import LoopClock
@@ -59,6 +61,9 @@ _STATE_PERIOD = 0.1
 """``executor/state`` is repeated this often [s]."""
 _SERVICE_TIMEOUT = 1.0
 """A request that no tick answers within this has failed [s]."""
+_STEADY = Clock(clock_type=ClockType.STEADY_TIME)
+_GUARD_PERIOD = 0.2
+"""How often it is asked who else commands the motors [s]."""
 _STOPPED = (ExecutorMode.DAMPING, ExecutorMode.E_STOP, ExecutorMode.FAULT)
 _LAST_FRAMES = 20
 """Damping commands of an armed executor that ends."""
@@ -111,6 +116,9 @@ class ActionExecutorNode(Node):
         self._reported: tuple[ExecutorMode | None, object, float] = (None, None, 0.0)
         self._failure = ""
         self._make_topics()
+        self._strangers: list[str] = []
+        self._writers = WriterWatch()
+        self._guard = self.create_timer(_GUARD_PERIOD, self._look_for_writers, clock=_STEADY)
         self.heartbeat = Heartbeat(self)
         self.diagnostics = Diagnostics(self)
         self.diagnostics.add("tick", self._diagnose)
@@ -164,6 +172,18 @@ class ActionExecutorNode(Node):
         except BeyondMimicError as error:
             self._refused += 1
             self.get_logger().warning(f"plan refused: {error}", throttle_duration_sec=1.0)
+
+    def _look_for_writers(self) -> None:
+        """Two that command the same motors are a fault of whoever started them; nobody can balance like that."""
+        known = bool(self._strangers)
+        self._strangers = self._writers.look(self._robot.other_writers(("supervisor",)))
+        if self._strangers and not known:
+            self.get_logger().error(f"{', '.join(self._strangers)} commands the motors beside this node; end it")
+            self._requests.put(self._stop_for_writers)
+
+    def _stop_for_writers(self) -> None:
+        if self._executor.mode is not ExecutorMode.DISARMED:
+            self._executor.e_stop(Reason.SECOND_WRITER)
 
     def _ask(self, action: Callable[[], tuple[bool, str]], response: Trigger.Response) -> Trigger.Response:
         """Let the next tick do it, and wait for its answer."""
@@ -238,6 +258,8 @@ class ActionExecutorNode(Node):
             self.get_logger().info(text)
 
     def _arm(self) -> tuple[bool, str]:
+        if self._strangers:
+            return False, f"{Reason.SECOND_WRITER.sentence}: {', '.join(self._strangers)}; end it, then arm"
         if not self._lease.ask():
             return (
                 False,

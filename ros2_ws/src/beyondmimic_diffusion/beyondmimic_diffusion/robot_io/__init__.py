@@ -2,6 +2,7 @@
 
 from .command_lease import ExecutorLease, LeaseError, SupervisorLease, lease_path
 from .topic_robot import COMMAND_TYPES, MotorTopic, TopicRobot
+from .writer_watch import WriterWatch
 
 __all__ = [
     "COMMAND_TYPES",
@@ -10,5 +11,6 @@ __all__ = [
     "MotorTopic",
     "SupervisorLease",
     "TopicRobot",
+    "WriterWatch",
     "lease_path",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from beyondmimic_msgs.msg import JointCommand as JointCommandMsg
 from rclpy.node import Node
@@ -48,6 +48,23 @@ class MotorTopic:
     def close(self) -> None:
         """Leave the topic."""
         self._node.destroy_publisher(self._publisher)
+
+    def others(self, allowed: Collection[str]) -> list[str]:
+        """Who else publishes commands, as full node names.
+
+        Args:
+            allowed: Names of nodes (without namespace) of which one each may, in this node's namespace.
+        """
+        welcome = [self._node.get_fully_qualified_name()]
+        welcome += [f"{self._node.get_namespace().rstrip('/')}/{name}" for name in allowed]
+        strangers = []
+        for info in self._node.get_publishers_info_by_topic(self._publisher.topic_name):
+            name = f"{info.node_namespace.rstrip('/')}/{info.node_name}"
+            if name in welcome:
+                welcome.remove(name)
+            else:
+                strangers.append(name)
+        return strangers
 
     def write(self, command: JointCommand) -> None:
         """Publish a command."""
@@ -105,6 +122,10 @@ class TopicRobot:
         """Newest sample of each, or None before the first."""
         imu, joints = self._imu, self._sample
         return None if imu is None or joints is None else (imu, joints)
+
+    def other_writers(self, allowed: Collection[str]) -> list[str]:
+        """Who else commands the motors; see :meth:`MotorTopic.others`."""
+        return [] if self._motors is None else self._motors.others(allowed)
 
     def write(self, command: JointCommand) -> None:
         """Publish a command."""
