@@ -17,7 +17,7 @@ define environment
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help sim setup setup-sim test test-fast check format ws train-smoke bench clean
+.PHONY: help sim setup setup-sim test test-fast test-nightly test-faults check format ws train-smoke bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -41,6 +41,14 @@ test:  ## all tests that need no GPU and no robot; lists what was skipped and wh
 test-fast:  ## the core's tests alone
 	$(call environment,test)
 	@$(VENV)/python -m pytest -ra -m "not slow and not sim and not ros" tests/core tests/contracts $(PYTEST_ARGS)
+
+test-nightly:  ## the property tests of the executor and its filter with CASES (100000) cases
+	$(call environment,test)
+	@CASES=$(or $(CASES),100000) exec $(VENV)/python -m pytest -ra tests/core/execution/test_hostile_inputs.py $(PYTEST_ARGS)
+
+test-faults:  ## each fault of docs/safety.md injected N (5) times into a walk over ROS 2; a table in out/faults (ONLY=name,..)
+	$(call environment,test)
+	@exec $(VENV)/python -m tests.faults --n $(or $(N),5) $(if $(ONLY),--only "$(ONLY)")
 
 check:  ## formatting, lint, types, import contracts, spelling; changes nothing
 	$(call environment,test)

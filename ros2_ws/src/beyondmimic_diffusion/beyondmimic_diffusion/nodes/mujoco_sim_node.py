@@ -12,7 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from beyondmimic_msgs.msg import ExecutorState
@@ -82,6 +82,11 @@ class SimConfig:
     payload: float = param(0.0, unit="kg", lo=-5.0, hi=20.0, doc="Mass added at the torso.", read_only=True)
     mass_scale: float = param(1.0, lo=0.5, hi=2.0, doc="Factor of all masses.", read_only=True)
     scene: str = param("", doc="YAML file with obstacles and the robot's place; empty: a bare floor.", read_only=True)
+    sensor_fault: str = param(
+        "none",
+        choices=("none", "silent", "nan"),
+        doc="What is wrong with joint_states and imu/data: nothing, they stop, or they hold NaN; for fault tests.",
+    )
     announce_scene: bool = param(True, doc="Tell of the obstacles on sdf_scene, as a perfect sensor.", read_only=True)
     viewer: bool = param(False, doc="Open MuJoCo's window (needs a display).", read_only=True)
     frame_id: str = param("odom", doc="Frame of the ground truth.", read_only=True)
@@ -229,8 +234,18 @@ class MujocoSimNode(Node):
             if self._obstacles is not None:
                 self._obstacles.publish(stamp)
         if self._steps % self._every["sensor_frequency"] == 0:
-            self._imu_pub.publish(self._imu_writer.write(self.sim.imu()))
-            self._joint_pub.publish(self._joint_writer.write(self.sim.joints()))
+            self._publish_sensors()
+
+    def _publish_sensors(self) -> None:
+        fault = self.parameters.config.sensor_fault
+        if fault == "silent":
+            return
+        imu, joints = self.sim.imu(), self.sim.joints()
+        if fault == "nan":
+            imu = replace(imu, quat_w=np.full(4, np.nan))
+            joints = replace(joints, position=np.full(len(joints.position), np.nan))
+        self._imu_pub.publish(self._imu_writer.write(imu))
+        self._joint_pub.publish(self._joint_writer.write(joints))
 
     def _put_back(self) -> None:
         """Stand the robot up in the gantry again; time goes on."""

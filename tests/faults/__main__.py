@@ -1,0 +1,36 @@
+"""``make test-faults``: every fault into a walk, ``n`` times each; a table, also in out/faults. 1: not all passed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from .catalogue import CATALOGUE
+from .runner import as_table, run_faults, write
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="make test-faults")
+    parser.add_argument("--n", type=int, default=5, help="injections of each fault (default: %(default)s)")
+    parser.add_argument("--only", default="", help=f"names, comma-separated: {', '.join(f.name for f in CATALOGUE)}")
+    parser.add_argument("--policy", default="policies/walk")
+    parser.add_argument("--real-time-factor", type=float, default=1.0, help="below 1 on a busy machine")
+    parser.add_argument("--out", type=Path, default=Path("out/faults"))
+    arguments = parser.parse_args()
+    names = [name for name in arguments.only.split(",") if name]
+    unknown = set(names) - {fault.name for fault in CATALOGUE}
+    if unknown:
+        parser.error(f"no such fault: {', '.join(sorted(unknown))}")
+    faults = [fault for fault in CATALOGUE if not names or fault.name in names]
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    say = lambda line: print(line, flush=True)  # noqa: E731
+    rows = run_faults(faults, arguments.n, arguments.out, arguments.real_time_factor, arguments.policy, say)
+    write(rows, arguments.out)
+    say("\n" + as_table(rows))
+    return 0 if all(row.passed for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
