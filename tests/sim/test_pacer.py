@@ -41,8 +41,22 @@ def test_a_short_delay_is_made_up_for():
     pacer = Pacer(1.0, clock, clock.sleep)
     run(pacer, clock, 100)
     clock.now += 0.05
+    run(pacer, clock, 400)
+    assert clock.now - 50.0 == pytest.approx(500 * 0.004)
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
+def test_time_never_leaps_to_make_up_for_a_delay(factor):
+    clock = Virtual()
+    pacer = Pacer(factor, clock, clock.sleep)
     run(pacer, clock, 100)
-    assert clock.now - 50.0 == pytest.approx(200 * 0.004)
+    clock.now += 0.08
+    taken = []
+    for _ in range(100):
+        before = clock.now
+        run(pacer, clock, 1)
+        taken.append(clock.now - before)
+    assert min(taken[1:]) == pytest.approx(0.004 / factor / 1.05)
 
 
 def test_of_a_long_delay_only_a_tenth_of_a_second_is_made_up_for():
@@ -50,8 +64,8 @@ def test_of_a_long_delay_only_a_tenth_of_a_second_is_made_up_for():
     pacer = Pacer(1.0, clock, clock.sleep)
     run(pacer, clock, 100)
     clock.now += 5.0
-    run(pacer, clock, 100)
-    assert clock.now - 50.0 == pytest.approx(200 * 0.004 + 5.0 - 0.1, abs=0.005)  # one step of 4 ms
+    run(pacer, clock, 900)
+    assert clock.now - 50.0 == pytest.approx(1000 * 0.004 + 5.0 - 0.1, abs=0.005)  # one step of 4 ms
 
 
 def test_work_that_takes_twice_its_time_shows_as_half_the_factor():

@@ -8,6 +8,9 @@ from collections.abc import Callable
 
 _FORGIVE = 0.1
 """A delay longer than this is not made up for by running fast [s]."""
+_HURRY = 1.05
+"""How much faster than the factor asks time may run to make up for a delay. Nodes live in simulated time: a simulator
+that stands still harms nobody, but one that then leaps takes from the planner the time that it counts on."""
 _WINDOW = 1.0
 """Length of the measurement of the real-time factor [s]."""
 
@@ -45,7 +48,7 @@ class Pacer:
 
     def pause(self) -> None:
         """Time stood still on purpose; start measuring and pacing anew."""
-        self._due = self._now()
+        self._due = self._before = self._now()
         self._simulated = 0.0
         self._marks: deque[tuple[float, float]] = deque([(self._due, 0.0)])
 
@@ -54,11 +57,12 @@ class Pacer:
         self._simulated += simulated
         self._due += simulated / self._factor
         now = self._now()
-        if self._due > now:
-            self._sleep(self._due - now)
-        elif now - self._due > _FORGIVE:
+        if now - self._due > _FORGIVE:
             self._due = now - _FORGIVE
-        now = self._now()
+        until = max(self._due, self._before + simulated / (_HURRY * self._factor))
+        if until > now:
+            self._sleep(until - now)
+        self._before = now = self._now()
         self._marks.append((now, self._simulated))
         while now - self._marks[0][0] > _WINDOW and len(self._marks) > 2:
             self._marks.popleft()
