@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 _FORGIVE = 0.1
 """A delay longer than this is not made up for by running fast [s]."""
-_HURRY = 1.25
+_HURRY = 1.5
 """How much faster than the factor asks time may run to make up for a delay. Nodes live in simulated time: a simulator
 that stands still harms nobody, but one that then leaps takes from the planner the time that it counts on."""
 _WINDOW = 1.0
