@@ -46,9 +46,9 @@ test-nightly:  ## the property tests of the executor and its filter with CASES (
 	$(call environment,test)
 	@CASES=$(or $(CASES),100000) exec $(VENV)/python -m pytest -ra tests/core/execution/test_hostile_inputs.py $(PYTEST_ARGS)
 
-test-faults:  ## each fault of docs/safety.md injected N (5) times into a walk over ROS 2; a table in out/faults (ONLY=name,..)
+test-faults:  ## each fault of docs/safety.md injected N (5) times into a walk over ROS 2; a table in out/faults (ONLY=name,..; FACTOR=0.5)
 	$(call environment,test)
-	@exec $(VENV)/python -m tests.faults --n $(or $(N),5) $(if $(ONLY),--only "$(ONLY)")
+	@exec $(VENV)/python -m tests.faults --n $(or $(N),5) $(if $(ONLY),--only "$(ONLY)") $(if $(FACTOR),--real-time-factor $(FACTOR))
 
 check:  ## formatting, lint, types, import contracts, spelling; changes nothing
 	$(call environment,test)

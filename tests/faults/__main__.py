@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
 from .catalogue import CATALOGUE
-from .runner import as_table, run_faults, write
+from .runner import as_table, replace_table, run_faults, write
 
 
 def main() -> int:
@@ -18,17 +19,21 @@ def main() -> int:
     parser.add_argument("--policy", default="policies/walk")
     parser.add_argument("--real-time-factor", type=float, default=1.0, help="below 1 on a busy machine")
     parser.add_argument("--out", type=Path, default=Path("out/faults"))
+    parser.add_argument("--docs", type=Path, help="page whose table is to be replaced, e.g. docs/safety.md")
     arguments = parser.parse_args()
     names = [name for name in arguments.only.split(",") if name]
     unknown = set(names) - {fault.name for fault in CATALOGUE}
     if unknown:
         parser.error(f"no such fault: {', '.join(sorted(unknown))}")
     faults = [fault for fault in CATALOGUE if not names or fault.name in names]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave by the door: the stack is ended on the way out
     arguments.out.mkdir(parents=True, exist_ok=True)
     say = lambda line: print(line, flush=True)  # noqa: E731
     rows = run_faults(faults, arguments.n, arguments.out, arguments.real_time_factor, arguments.policy, say)
     write(rows, arguments.out)
     say("\n" + as_table(rows))
+    if arguments.docs:
+        replace_table(arguments.docs, rows, arguments.real_time_factor)
     return 0 if all(row.passed for row in rows) else 1
 
 

@@ -262,7 +262,8 @@ class Rig:
         end = time.monotonic() + patience
         while not happened():
             if time.monotonic() > end:
-                raise RigError(f"{what}: not within {patience:.0f} s; executor: {self.mode or 'unheard'}")
+                why = self.reports[-1].message if self.reports else "unheard"
+                raise RigError(f"{what}: not within {patience:.0f} s; executor: {self.mode} ({why})")
             time.sleep(0.005)
 
     def for_sim(self, seconds: float, unless: Callable[[], bool] = lambda: False, patience: float = 60.0) -> bool:

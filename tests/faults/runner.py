@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from .catalogue import Fault, Outcome
 from .rig import RigError, running_rig
 
+_MARKS = ("<!-- faults -->", "<!-- /faults -->")
 _RETRIES = 2
 """How often a stack is started anew if the robot does not come to walk."""
 
@@ -109,6 +111,16 @@ def as_table(rows: Iterable[Row]) -> str:
         cells = (row.fault.what, row.fault.expected, deadline, worst, str(n), f"{good} of {n}", f"{in_time} of {n}")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def replace_table(page: Path, rows: Sequence[Row], real_time_factor: float) -> None:
+    """Put the table between the page's marks, with the machine's load, which the times depend on."""
+    text = page.read_text()
+    before, rest = text.split(_MARKS[0])
+    after = rest.split(_MARKS[1])[1]
+    load = os.getloadavg()[2]
+    note = f"{os.cpu_count()} cores, load {load:.1f} at the end, real-time factor {real_time_factor:g}."
+    page.write_text(f"{before}{_MARKS[0]}\n\n{as_table(rows)}\n\nMachine: {note}\n\n{_MARKS[1]}{after}")
 
 
 def write(rows: Sequence[Row], folder: Path) -> None:

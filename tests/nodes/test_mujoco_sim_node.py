@@ -111,6 +111,24 @@ def test_a_push_changes_the_velocity_and_nan_is_refused(ros, sim):
     assert np.all(np.isfinite(node.sim.state().root_pos_w))
 
 
+def test_sensors_that_fail_fall_silent_or_hold_nan_and_come_back_while_the_clock_runs_on(ros, sim):
+    from rclpy.parameter import Parameter
+
+    node = sim()
+    joints = ros.heard(JointState, "joint_states", qos.NEWEST)
+    imus = ros.heard(Imu, "imu/data", qos.NEWEST)
+    ros.until(lambda: joints and imus)
+    assert node.set_parameters([Parameter("sensor_fault", value="silent")])[0].successful
+    ros.spin(0.2)  # what is still on its way
+    heard, since = (len(joints), len(imus)), node.sim.stamp
+    ros.until(lambda: node.sim.stamp > since + 0.2)
+    assert (len(joints), len(imus)) == heard
+    assert node.set_parameters([Parameter("sensor_fault", value="nan")])[0].successful
+    ros.until(lambda: joints and np.isnan(joints[-1].position).all() and np.isnan(imus[-1].orientation.w))
+    assert node.set_parameters([Parameter("sensor_fault", value="none")])[0].successful
+    ros.until(lambda: np.isfinite(joints[-1].position).all() and np.isfinite(imus[-1].orientation.w))
+
+
 def test_a_pause_stops_the_clock_and_time_goes_on_from_there(ros, sim):
     clock = ros.heard(Clock, "/clock", qos.NEWEST)
     node = sim()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from beyondmimic_diffusion.core.engine import LoadedPolicy
-from beyondmimic_diffusion.core.execution import ActionExecutor, ExecutorConfig, ExecutorMode
+from beyondmimic_diffusion.core.execution import ActionExecutor, ExecutorConfig, ExecutorMode, StandingController
 from beyondmimic_diffusion.core.execution.due_times import DueTimes
 from beyondmimic_diffusion.core.execution.robot_limits import g1_limits
 from beyondmimic_diffusion.core.guidance import Goal, JoystickGoal
@@ -51,13 +51,17 @@ class Loop:
         m = self.policy.manifest
         self.config = ExecutorConfig(blend_time=BLEND_TIME)
         self._sim = MujocoG1(timestep=PHYSICS_DT, sensors=False)
-        self._executor = ActionExecutor(
-            self.config, g1_limits(), np.array(m.kp), np.array(m.kd), np.array(m.default_joint_pos)
-        )
+        self.stand_with(None)
         self._planner = GuidedPlanner(self.policy, PlannerConfig(latency=0.02))
         self._due = DueTimes(m.setpoint_dt)
         self._arriving: list[tuple[int, Plan]] = []
         self._tick = 0
+
+    def stand_with(self, standing: StandingController | None) -> None:
+        """Before the first step: what takes over when plans are lost; None: damping."""
+        m = self.policy.manifest
+        gains = np.array(m.kp), np.array(m.kd), np.array(m.default_joint_pos)
+        self._executor = ActionExecutor(self.config, g1_limits(), *gains, standing)
 
     def run(self, seconds: float, vel_xy: tuple[float, float] = (0.0, 0.0), yaw_rate: float = 0.0) -> list[Moment]:
         """Let time pass under a joystick goal; returns the ticks of that time."""

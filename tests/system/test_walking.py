@@ -6,7 +6,8 @@ phase and the pull of a 2 s average shift it by up to 0.05 m/s.
 
 import numpy as np
 import pytest
-from beyondmimic_diffusion.core.execution import ExecutorMode
+from beyondmimic_diffusion.core.execution import ExecutorMode, StandingConfig
+from beyondmimic_diffusion.core.execution.robot_limits import g1_standing
 from system.loop import START, TICK_DT, Loop, mean_velocity, upright
 
 pytestmark = pytest.mark.sim
@@ -50,6 +51,30 @@ def test_when_plans_stop_while_it_walks_the_executor_coasts_and_then_damps_withi
             assert moment.mode is ExecutorMode.DAMPING  # streamed, not sent once
             assert not moment.command.kp.any()
             assert (moment.command.kd == loop.config.damping_kd).all()
+
+
+def test_when_plans_stop_while_it_stands_it_is_kept_standing_and_goes_on_when_they_come_again(policy):
+    loop = Loop(policy)
+    loop.stand_with(g1_standing(StandingConfig(), np.array(policy.manifest.default_joint_pos)))
+    loop.run(2.5)
+    loop.planning = False
+    alone = loop.run(4.0)
+    assert alone[-1].mode is ExecutorMode.RETURN_TO_STAND
+    assert upright(alone[-1])
+    loop.planning = True
+    again = loop.run(2.0)
+    assert {m.mode for m in again[50:]} == {ExecutorMode.TRACKING}
+    assert upright(again[-1])
+
+
+def test_when_plans_stop_while_it_walks_it_is_damped_though_it_could_be_kept_standing(policy):
+    loop = Loop(policy)
+    loop.stand_with(g1_standing(StandingConfig(), np.array(policy.manifest.default_joint_pos)))
+    loop.run(3.0, (0.5, 0.0))
+    loop.planning = False
+    modes = [m.mode for m in loop.run(0.5, (0.5, 0.0))]
+    assert ExecutorMode.RETURN_TO_STAND not in modes
+    assert modes[-1] is ExecutorMode.DAMPING
 
 
 def test_a_planner_that_is_one_period_late_never_leaves_the_executor_without_a_plan(policy):

@@ -31,7 +31,7 @@ from ..ros.parameters import NodeParameters
 
 _SEEING_OUT = 10.0
 """How long the executor may take to end [s]; it is killed before by those who start and end nodes."""
-_LOOK = 0.002
+_LOOK = 0.004
 """How often the executor's progress is looked at [s]."""
 
 

@@ -3,7 +3,7 @@ r"""Who may command the motors: a page of memory that the executor and its super
 ::
 
     executor    every tick: mine? -> write the command -> progress + 1        never while it is not mine
-    supervisor  every 2 ms: watched, and no progress for ``timeout``? -> the supervisor's; streams damping
+    supervisor  every 4 ms: watched, and no progress for ``timeout``? -> the supervisor's; streams damping
     executor    not mine any more -> silent, FAULT; the operator disarms (or arms a new one) -> asks for the motors
     supervisor  asked -> stops streaming -> the executor's again
 
