@@ -10,6 +10,7 @@ from beyondmimic_diffusion.core.execution import TRANSITIONS, Event, ExecutorCon
 from beyondmimic_diffusion.core.parameters import describe
 
 ROOT = Path(__file__).parents[2]
+EXECUTOR_FILE = Path(__file__).parents[2] / "config" / "action_executor.param.yaml"
 DOCS = ROOT / "docs"
 PACKAGE = ROOT / "ros2_ws/src/beyondmimic_diffusion/beyondmimic_diffusion"
 TRAINING = ROOT / "training/beyondmimic_training"
@@ -53,6 +54,7 @@ def test_mode_table_of_the_safety_page_is_the_codes():
 def test_parameters_named_on_the_safety_and_timing_pages_exist():
     text = (DOCS / "safety.md").read_text() + (DOCS / "timing.md").read_text()
     known = {spec.name.rsplit(".", 1)[-1] for spec in describe(ExecutorConfig)}
+    known |= set(re.findall(r"^ +([a-z_]+):", EXECUTOR_FILE.read_text(), re.MULTILINE))  # and of the node around it
     tables = re.findall(
         r"^\| [^|]*\| (`[a-z_`, ]+`) \| [^|]*\|$|^\| (`[a-z_`, ]+`) \| [^|]* \| -> ?[^|]*\|$", text, re.MULTILINE
     )
