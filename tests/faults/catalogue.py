@@ -26,8 +26,6 @@ class Outcome:
     """Until the reaction, on the fault's clock; None if it did not come."""
     problems: tuple[str, ...] = ()
     """What else was not as it must be."""
-    up: bool = True
-    """Whether the robot was on its feet at the end."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +70,9 @@ def reaches(*modes: str, patience: float = 5.0, by_age: bool = False) -> Callabl
                     stiff = [f for f in list(rig.frames) if f.at > report.at + 0.1 and f.stiff]
                     problems = () if report.mode == "RETURN_TO_STAND" or not stiff else ("stiff commands afterwards",)
                     seconds = report.state_age if by_age else max(0.0, report.sim - since.sim)
-                    return Outcome(seconds, problems + numbers(rig, since), rig.up)
+                    return Outcome(seconds, problems + numbers(rig, since))
             time.sleep(0.005)
-        return Outcome(None, (f"mode stays {rig.mode}",), rig.up)
+        return Outcome(None, (f"mode stays {rig.mode}",))
 
     return wait
 
@@ -98,9 +96,9 @@ def damped_by_supervisor(rig: Rig, since: Moment) -> Outcome:
                 problems += (f"only {len(after)} frames in 0.5 s",)
             if not rig.damping:
                 problems += ("supervisor/damping is not announced",)
-            return Outcome(rig.logged("supervisor", "damping", since), problems, rig.up)
+            return Outcome(rig.logged("supervisor", "damping", since), problems)
         time.sleep(0.002)
-    return Outcome(None, ("no damping",), rig.up)
+    return Outcome(None, ("no damping",))
 
 
 def frozen_and_back(rig: Rig, since: Moment) -> Outcome:
@@ -119,7 +117,7 @@ def frozen_and_back(rig: Rig, since: Moment) -> Outcome:
         problems += (f"thawed in {rig.mode}",)
     if rig.ask("executor/arm").success:
         problems += ("it let itself be armed at once",)
-    return Outcome(outcome.seconds, problems, outcome.up)
+    return Outcome(outcome.seconds, problems)
 
 
 def goes_on(*, refused: bool = False, seconds: float = 2.0) -> Callable[[Rig, Moment], Outcome]:
@@ -134,9 +132,9 @@ def goes_on(*, refused: bool = False, seconds: float = 2.0) -> Callable[[Rig, Mo
         if not went_on:
             problems += (f"{rig.mode}: {rig.reports[-1].message}, up {rig.up}",)
         if not refused:
-            return Outcome(0.0 if went_on else None, problems, rig.up)
+            return Outcome(0.0 if went_on else None, problems)
         noticed = next((r for r in list(rig.reports) if r.at >= since.steady and r.refused_plans > before), None)
-        return Outcome(None if noticed is None else max(0.0, noticed.sim - since.sim), problems, rig.up)
+        return Outcome(None if noticed is None else max(0.0, noticed.sim - since.sim), problems)
 
     return wait
 
@@ -145,8 +143,8 @@ def stands(rig: Rig, since: Moment) -> Outcome:
     """The robot comes to rest on its feet, still playing plans; measured to the end of the first second at rest."""
     fallen = lambda: not rig.up or rig.mode in ("DAMPING", "E_STOP", "FAULT", "DISARMED")  # noqa: E731
     if not rig.for_sim(8.0, lambda: fallen() or (rig.sim > since.sim + 1.0 and rig.speed() < STANDS)) and not fallen():
-        return Outcome(rig.sim - since.sim, numbers(rig, since), rig.up)
-    return Outcome(None, (f"{rig.mode}, speed {rig.speed():.2f} m/s, up {rig.up}",), rig.up)
+        return Outcome(rig.sim - since.sim, numbers(rig, since))
+    return Outcome(None, (f"{rig.mode}, speed {rig.speed():.2f} m/s, up {rig.up}",))
 
 
 def numbers(rig: Rig, since: Moment) -> tuple[str, ...]:

@@ -128,6 +128,9 @@ class Rig:
         self._threads = [threading.Thread(target=self._spin), threading.Thread(target=self._steer)]
         for thread in self._threads:
             thread.start()
+        # The moment of injection must be right, too; the next stack's processes must not inherit it.
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(10))
 
     def _subscribe(self) -> None:
         for message_type, topic, callback, profile in (

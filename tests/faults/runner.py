@@ -87,10 +87,7 @@ def run_faults(
 
 def _line(fault: Fault, outcome: Outcome) -> str:
     time = "no reaction" if outcome.seconds is None else f"{1e3 * outcome.seconds:.0f} ms"
-    place = "on its feet" if outcome.up else "down"
-    return (
-        f"{fault.name}: {time} (deadline {1e3 * fault.deadline:.0f} ms), {place} {'; '.join(outcome.problems)}".rstrip()
-    )
+    return f"{fault.name}: {time} (deadline {1e3 * fault.deadline:.0f} ms) {'; '.join(outcome.problems)}".rstrip()
 
 
 def as_table(rows: Iterable[Row]) -> str:
@@ -133,7 +130,6 @@ def write(rows: Sequence[Row], folder: Path) -> None:
             "clock": row.fault.clock,
             "seconds": [o.seconds for o in row.outcomes],
             "problems": [list(o.problems) for o in row.outcomes],
-            "on_its_feet": [o.up for o in row.outcomes],
             "not_run": row.not_run,
             "passed": row.passed,
         }

@@ -53,7 +53,7 @@ from ..ros.conversions import (
     time_to_msg,
 )
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
-from ..ros.lifecycle import run
+from ..ros.lifecycle import prefer_realtime, run
 from ..ros.parameters import NodeParameters
 from .ticker import Ticker
 
@@ -122,6 +122,8 @@ class ActionExecutorNode(Node):
         self.heartbeat = Heartbeat(self)
         self.diagnostics = Diagnostics(self)
         self.diagnostics.add("tick", self._diagnose)
+        # The callbacks' thread holds the interpreter now and then, and the tick waits for it: so it must get on, too.
+        prefer_realtime(config.realtime_priority // 2)
         self._ticker = Ticker(1.0 / config.control_rate_hz, self._tick, self._damp_after)
         self._ticker.start(config.realtime_priority, config.cpu_core, self.get_logger().warning)
 

@@ -82,6 +82,9 @@ class SupervisorNode(Node):
         self.heartbeat = Heartbeat(self)
         self.diagnostics = Diagnostics(self)
         self.diagnostics.add("watch", self._diagnose)
+        milliseconds = 1e3 * config.timeout  # the first line that a node logs takes long; it shall not be the alarm
+        self.get_logger().info(f"damps if the armed executor stands still for {milliseconds:.0f} ms")
+        prefer_realtime(config.realtime_priority // 2)  # the callbacks' thread: the watch waits where that does
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._thread.start()
