@@ -97,7 +97,7 @@ class GuidanceComposer:
         self._schedule = schedule
         self._clip = clip
         self.terms = tuple(terms)
-        self._last: dict[str, tuple[Array, Array]] = {}
+        self._norms: dict[str, Array] = {}
         self._with_key_points = any(term.cost.uses_key_points for term in self.terms)
         self._check()
         parts = self._layout if self._with_key_points else {name: self._layout[name] for name in ROOT_PARTS}
@@ -140,12 +140,13 @@ class GuidanceComposer:
         if not acting:
             return np.zeros_like(clean_states)
         total = np.zeros((*clean_states.shape[:-1], self._width))
-        self._last = {}
-        for term, value, gradient in self._evaluate(clean_states, acting):
-            self._last[term.name] = value, _norm(gradient)
+        norms: dict[str, Array] = {}
+        for term, _, gradient in self._evaluate(clean_states, acting):
+            norms[term.name] = _norm(gradient)
             total -= self._capped(strength * gradient, term)
         if self._clip is not None:
             total = _limited(total, strength * self._clip)
+        self._norms = norms
         out = np.zeros_like(clean_states)
         out[..., : self._width] = total / self._scale_si[: self._width]
         return out
@@ -162,16 +163,12 @@ class GuidanceComposer:
         return out
 
     def stats(self, clean_states: Array) -> tuple[tuple[CostStats, ...], ...]:
-        """Per plan, each cost's weighted value and its gradient's norm at the last pass that it guided.
-
-        At ``clean_states`` for costs that have not guided plans of this batch yet.
-        """
+        """Per plan, each cost's weighted value at these states, and its gradient's norm at the last guided pass."""
         batch = len(clean_states)
-        fresh = [t for t in self.terms if t.name not in self._last or len(self._last[t.name][0]) != batch]
-        found = {name: entry for name, entry in self._last.items() if len(entry[0]) == batch}
-        if fresh:
-            found |= {t.name: (value, _norm(gradient)) for t, value, gradient in self._evaluate(clean_states, fresh)}
-        rows = [(term.name, *found[term.name]) for term in self.terms]
+        rows = []
+        for term, value, gradient in self._evaluate(clean_states):
+            norm = self._norms.get(term.name)
+            rows.append((term.name, value, _norm(gradient) if norm is None or len(norm) != batch else norm))
         return tuple(
             tuple(CostStats(name, float(value[i]), float(norm[i])) for name, value, norm in rows) for i in range(batch)
         )
