@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 _FORGIVE = 0.1
 """A delay longer than this is not made up for by running fast [s]."""
-_HURRY = 1.5
-"""How much faster than the factor asks time may run to make up for a delay. Nodes live in simulated time: a simulator
+_HURRY = 2.5
+"""Greatest speed at which a delay is made up for, in multiples of the factor. Nodes live in simulated time: a simulator
 that stands still harms nobody, but one that then leaps takes from the planner the time that it counts on."""
 _WINDOW = 1.0
 """Length of the measurement of the real-time factor [s]."""
