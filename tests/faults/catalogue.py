@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import signal
 import time
@@ -12,7 +13,7 @@ from beyondmimic_diffusion.ros import qos
 from beyondmimic_diffusion.ros.conversions import time_from_msg, time_to_msg
 from beyondmimic_msgs.msg import ActionPlan, JointCommand
 
-from .rig import Moment, Rig
+from .rig import Moment, Rig, RigError
 
 STANDS = 0.15
 """Mean speed over a second below which the robot stands [m/s]."""
@@ -109,6 +110,8 @@ def frozen_and_back(rig: Rig, since: Moment) -> Outcome:
     thawed = time.monotonic()
     rig.signal("action_executor", signal.SIGCONT)
     time.sleep(1.0)
+    with contextlib.suppress(RigError):
+        rig.until(lambda: rig.mode == "FAULT", 3.0, "FAULT")
     problems = outcome.problems
     stiff = sum(frame.stiff for frame in list(rig.frames) if frame.at > thawed)
     if stiff > 1:  # one may have been on its way when it froze
@@ -268,7 +271,7 @@ CATALOGUE: tuple[Fault, ...] = (
     Fault("plan_repeated", "plans with ids of the past", _REFUSED, 0.5, "sim",
           forged_plan(_repeated), goes_on(refused=True)),
     Fault("plan_joints", "plans for other joints", _REFUSED, 0.5, "sim", forged_plan(_joints), goes_on(refused=True)),
-    Fault("second_writer", "another node opens motor_command", "E_STOP, the node is named", 0.5, "steady",
+    Fault("second_writer", "another node opens motor_command", "E_STOP, the node is named", 0.5, "sim",
           second_writer, reaches("E_STOP"), remove_writer),
     Fault("paused", "simulation paused for 2 s", "last command stays; walks on", 2.0, "sim", pause, goes_on()),
 )  # fmt: skip

@@ -303,21 +303,24 @@ class Rig:
         self.velocity = None
         if self.mode == "E_STOP":
             self.ask("sim/reset")
-            self.for_sim(0.5)
-            self.ask("e_stop_reset")
+            self._insist("e_stop_reset")
         elif self.mode != "DISARMED":
             self.ask("executor/disarm")
         self.until(lambda: self.mode == "DISARMED", 10.0, "disarming")
         self.ask("sim/reset")
         self.for_sim(0.5)
-        answer = self.ask("executor/arm")
+        self._insist("executor/arm")
+        self.until(lambda: self.mode == "TRACKING", 30.0, "playing plans")
+
+    def _insist(self, service: str) -> None:
+        """Ask until it is granted: a robot that was just hung up swings for a moment."""
         end = time.monotonic() + 30.0
+        answer = self.ask(service)
         while not answer.success:
             if time.monotonic() > end:
-                raise RigError(f"arming: {answer.message}")
+                raise RigError(f"{service}: {answer.message}")
             time.sleep(0.2)
-            answer = self.ask("executor/arm")
-        self.until(lambda: self.mode == "TRACKING", 30.0, "playing plans")
+            answer = self.ask(service)
 
 
 @contextmanager

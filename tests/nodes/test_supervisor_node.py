@@ -22,7 +22,7 @@ SETTINGS = {
     "watchdog.state_hold": 0.5, "watchdog.state_damp": 1.0, "watchdog.pause_after": 1.0, "arming.max_state_age": 1.0,
 }  # fmt: skip
 # In one process with the test's own callbacks ticks come late; what is tested is the reaction, not the figure.
-TIMEOUT = 0.3
+TIMEOUT = 1.0
 MARK = 3.5
 """Damping by which the supervisor's frames are told from the executor's, which use 5 and 1."""
 
