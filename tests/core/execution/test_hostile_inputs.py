@@ -22,7 +22,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 CASES = int(os.environ.get("CASES", "1000"))
-MANY = settings(max_examples=CASES, suppress_health_check=list(HealthCheck))
+MANY = settings(
+    max_examples=CASES, deadline=None, derandomize="CASES" not in os.environ, suppress_health_check=list(HealthCheck)
+)
 J = 4
 LIMITS = JointLimits(
     position_low=np.array([-1.0, -2.0, -0.5, -1.5]),
