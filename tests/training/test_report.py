@@ -1,9 +1,11 @@
 """The tables of results are made of report.json files, and the README shows what those say."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from beyondmimic_diffusion.core.engine import PolicyManifest
 from beyondmimic_diffusion.core.errors import ArtifactError, ConfigError
 from beyondmimic_training.report import CASES, END, START, cases_with, insert, results_table
 
@@ -15,9 +17,9 @@ def figures(rate, n):
     return {"success": success, "velocity_error": 0.0514, "velocity_rms_1s": None, "yaw_rate_error": 0.2}
 
 
-def put(folder, rate, expert=None):
+def put(folder, rate, expert=None, sha=""):
     folder.mkdir(parents=True)
-    report = {**figures(rate, 40), "expert": expert, "machine": {"cpu": "a CPU"}}
+    report = {**figures(rate, 40), "expert": expert, "machine": {"cpu": "a CPU"}, "policy_sha256": sha}
     (folder / "report.json").write_text(json.dumps(report))
 
 
@@ -29,6 +31,16 @@ def test_each_case_with_figures_has_a_row_and_its_expert_one_below(tmp_path):
     assert [row[1] for row in rows] == [CASES[0].label, "expert (fastsac walker)", CASES[4].label]
     assert rows[0][2:] == ["40", "90.0 % (80.0 .. 95.0)", "0.051 m/s", "-", "0.200 rad/s"]
     assert "a CPU" in lines[-1]
+
+
+def test_figures_of_earlier_weights_are_marked_and_those_of_another_policy_are_not(tmp_path):
+    shutil.copy(ROOT / "policies" / "walk" / "manifest.json", tmp_path)
+    shipped = PolicyManifest.load(tmp_path).onnx_sha256
+    of_another = next(case for case in CASES if case.policy)
+    for case, sha in ((CASES[0], shipped), (CASES[4], "0" * 64), (of_another, "1" * 64)):
+        put(tmp_path / "report" / case.folder, 0.9, sha=sha)
+    rows = [line.split("|")[2].strip() for line in results_table(tmp_path).splitlines() if line.startswith("|")][2:]
+    assert rows == [CASES[0].label, f"{CASES[4].label} (earlier weights)", of_another.label]
 
 
 def test_without_any_figures_the_remedy_is_named(tmp_path):

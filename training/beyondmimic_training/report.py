@@ -10,7 +10,7 @@ import argparse
 import json
 import logging
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +155,9 @@ def results_table(policy: Path) -> str:
     Raises:
         ArtifactError: There are none.
     """
-    found = [(case, report) for case in CASES if (report := _read(policy / "report" / case.folder))]
+    found = [
+        (_dated(case, report, policy), report) for case in CASES if (report := _read(policy / "report" / case.folder))
+    ]
     if not found:
         raise ArtifactError(f"{policy}/report holds no report.json; run `python -m beyondmimic_training report` first")
     told = [row for case, report in found if case.suite not in TASK_SUITES for row in _told_rows(case, report)]
@@ -164,6 +166,14 @@ def results_table(policy: Path) -> str:
     cpu = found[0][1]["machine"]["cpu"]
     seeds = "Seed 1, with tasks 3" if tasks else "Seed 1"
     return "\n".join([*lines, "", f"{seeds}, {cpu}, 2 cores; each row's report lies in `{policy}/report/`."])
+
+
+def _dated(case: Case, report: dict[str, Any], policy: Path) -> Case:
+    """The case, its label saying so where its figures were taken with other weights than the policy has now."""
+    if case.policy or not (policy / "manifest.json").exists():
+        return case
+    same = report["policy_sha256"] == PolicyManifest.load(policy).onnx_sha256
+    return case if same else replace(case, label=f"{case.label} (earlier weights)")
 
 
 _TOLD = [
