@@ -289,6 +289,7 @@ def test_a_goal_pose_replaces_a_task_under_way_and_a_bad_one_does_not(world):
     world = world()
     goal_pub = world.publisher(PoseStamped, "goal_pose", qos.ORDER)
     handle = world.send("reach_waypoint", place(20.0, 0.0))
+    world.until(lambda: TERM.WAYPOINT in world.kinds())
     goal_pub.publish(pose(0.0, 0.0, frame="nowhere"))
     world.until(lambda: "UNKNOWN_FRAME" in world.node._desk.last_end)
     assert TERM.WAYPOINT in world.kinds()
