@@ -65,7 +65,7 @@ CASES = (
     Case("perturb-short", "walk-perturb", "Body-Pos, 2000 steps", _ALONE, 30, _BODY),
     Case("perturb-joint-rot", "walk-perturb", "Joint-Rot, 2000 steps", _ALONE, 30, _JOINT),
     Case("waypoint", "waypoint", "policy", _SEED),
-    Case("forest", "forest", "route and barrier", _SEED, 50),
+    Case("forest", "forest", "route and barrier", _SEED),
     Case("forest-barrier", "forest", "barrier alone", (*_SEED, *_ALONE, "--variant", "barrier"), 30),
     Case("forest-route", "forest", "route alone", (*_SEED, *_ALONE, "--variant", "route"), 30),
     Case("forest-none", "forest", "neither", (*_SEED, *_ALONE, "--variant", "none"), 30),
