@@ -34,9 +34,12 @@ setup:  ## all of the set-up, training and tests included; runs nothing
 setup-sim:  ## the set-up of `make sim` alone; runs nothing
 	$(call environment,sim)
 
-test:  ## all tests that need no GPU and no robot; lists what was skipped and why
+test:  ## all tests that need no GPU and no robot, those over ROS one at a time; lists what was skipped and why
 	$(call environment,test)
-	@$(VENV)/python -m pytest -ra $(PYTEST_ARGS)
+	@status=0; \
+	$(VENV)/python -m pytest -ra -n logical --maxprocesses 8 --dist loadfile -m "not ros" $(PYTEST_ARGS) || [ $$? -eq 5 ] || status=1; \
+	$(VENV)/python -m pytest -ra -m ros $(PYTEST_ARGS) || [ $$? -eq 5 ] || status=1; \
+	exit $$status
 
 test-fast:  ## the core's tests alone
 	$(call environment,test)
