@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from beyondmimic_diffusion.core.engine import PolicyManifest
 from beyondmimic_diffusion.core.errors import ArtifactError, ConfigError
-from beyondmimic_training.report import CASES, END, START, cases_with, insert, results_table
+from beyondmimic_training.report import END, START, ablation_table, cases_with, insert, results_table
+from beyondmimic_training.report_cases import ABLATIONS, CASES
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,6 +42,31 @@ def test_figures_of_earlier_weights_are_marked_and_those_of_another_policy_are_n
         put(tmp_path / "report" / case.folder, 0.9, sha=sha)
     rows = [line.split("|")[2].strip() for line in results_table(tmp_path).splitlines() if line.startswith("|")][2:]
     assert rows == [CASES[0].label, f"{CASES[4].label} (earlier weights)", of_another.label]
+
+
+def test_ablations_are_grouped_and_each_row_names_the_command_that_made_it(tmp_path):
+    policy = tmp_path / "walk"
+    first = ABLATIONS[0]
+    other = next(row for row in ABLATIONS if row.condition)
+    for row, rate in ((first, 0.9), (other, 0.5)):
+        put(policy / "report" / row.case.folder, rate)
+    lines = ablation_table(policy).splitlines()
+    assert [line[4:] for line in lines if line.startswith("### ")] == [first.varied, other.varied]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "report --only" in line]
+    assert rows[0] == [first.case.label, first.case.suite, "40", "90.0 % (80.0 .. 95.0)", "0.051 m/s"] + [
+        f"`report --only {first.case.folder}`"
+    ]
+    assert rows[1][:2] == [other.case.label, other.condition]
+    assert ablation_table(tmp_path) == ""
+
+
+def test_each_ablation_has_its_own_folder_and_a_training_configuration_or_the_policy_itself():
+    folders = [row.case.folder for row in ABLATIONS]
+    assert len(set(folders)) == len(folders) and not set(folders) & {case.folder for case in CASES}
+    for row in ABLATIONS:
+        if row.case.policy:
+            config = row.case.policy.split("/")[1]
+            assert (ROOT / "training" / "configs" / f"{config}.yaml").is_file(), row.case.folder
 
 
 def test_without_any_figures_the_remedy_is_named(tmp_path):

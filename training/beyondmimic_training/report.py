@@ -10,7 +10,7 @@ import argparse
 import json
 import logging
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,66 +19,12 @@ from beyondmimic_diffusion.core.errors import ArtifactError, ConfigError
 
 from .evaluate import command as evaluation
 from .evaluate.task_suites import TASK_SUITES
+from .report_cases import ABLATIONS, CASES, Ablation, Case
 
 _log = logging.getLogger(__name__)
 START, END = "<!-- results: python -m beyondmimic_training report -->", "<!-- /results -->"
 
 
-@dataclass(frozen=True)
-class Case:
-    """One row (and the expert's, where it is run)."""
-
-    folder: str
-    suite: str
-    label: str
-    arguments: tuple[str, ...] = ()
-    episodes: int = 100
-    policy: str = ""
-    """Another policy than the one that is reported on; its row needs that policy's folder."""
-
-    @property
-    def words(self) -> list[str]:
-        """Arguments of ``evaluate``, without policy and output folder."""
-        words = ["--suite", self.suite, "--episodes", str(self.episodes), "--label", self.label]
-        return [*words, *(() if "--seed" in self.arguments else ("--seed", "1")), *self.arguments]
-
-
-_ALONE = ("--no-expert", "--videos", "0")
-_SEED = ("--seed", "3")
-"""Of suites with tasks: no setting was chosen on it."""
-_BODY, _JOINT = "runs/ablation_body_pos/policy", "runs/ablation_joint_rot/policy"
-CASES = (
-    Case("joystick", "joystick", "policy", episodes=200),
-    Case("walk-perturb", "walk-perturb", "policy", episodes=200),
-    Case("joystick-omni", "joystick-omni", "policy", ("--videos", "0"), episodes=50),
-    Case("stand", "stand", "policy", ("--videos", "0"), episodes=30),
-    Case("unguided", "unguided", "policy", ("--videos", "0"), episodes=30),
-    Case("joystick-guidance-off", "joystick", "guidance off", (*_ALONE, "--guidance", "off"), 30),
-    Case("joystick-rolling", "joystick", "rolling, 15 passes", (*_ALONE, "--mode", "rolling", "--passes", "15"), 30),
-    Case("joystick-warm", "joystick", "warm start, 4 passes", (*_ALONE, "--mode", "warm_start", "--passes", "4",
-                                                             "--set", "planner.reopen_level=16"), 30),
-    Case("joystick-float", "joystick", "32-bit weights", (*_ALONE, "--backend", "onnx"), 30),
-    Case("perturb-guidance-off", "walk-perturb", "guidance off", (*_ALONE, "--guidance", "off"), 30),
-    Case("perturb-rolling", "walk-perturb", "rolling, 15 passes", (*_ALONE, "--mode", "rolling", "--passes", "15"), 30),
-    Case("joystick-short", "joystick", "Body-Pos, 2000 steps", _ALONE, 30, _BODY),
-    Case("joystick-joint-rot", "joystick", "Joint-Rot, 2000 steps", _ALONE, 30, _JOINT),
-    Case("perturb-short", "walk-perturb", "Body-Pos, 2000 steps", _ALONE, 30, _BODY),
-    Case("perturb-joint-rot", "walk-perturb", "Joint-Rot, 2000 steps", _ALONE, 30, _JOINT),
-    Case("waypoint", "waypoint", "policy", _SEED),
-    Case("forest", "forest", "route and barrier", _SEED),
-    Case("forest-barrier", "forest", "barrier alone", (*_SEED, *_ALONE, "--variant", "barrier"), 30),
-    Case("forest-route", "forest", "route alone", (*_SEED, *_ALONE, "--variant", "route"), 30),
-    Case("forest-none", "forest", "neither", (*_SEED, *_ALONE, "--variant", "none"), 30),
-    Case("moving-obstacle", "moving-obstacle", "barrier", _SEED, 50),
-    Case("moving-obstacle-none", "moving-obstacle", "no barrier", (*_SEED, *_ALONE, "--variant", "none"), 30),
-    Case("composed", "composed", "route and barrier", _SEED, 50),
-    Case("composed-none", "composed", "neither", (*_SEED, *_ALONE, "--variant", "none"), 30),
-    Case("in-between", "in-between", "clean tokens", _SEED, 50),
-    Case("in-between-cost", "in-between", "keyframe cost", (*_SEED, *_ALONE, "--variant", "cost"), 30),
-    Case("in-between-command", "in-between", "command alone", (*_SEED, *_ALONE, "--variant", "command"), 30),
-    Case("clip", "clip", "the clip's states as facts", _SEED, 50),
-)  # fmt: skip
-"""What is reported. Guidance, sampling, state representation and helps are compared on the same episodes."""
 _REFERENCES = {
     "expert": "expert, straight to the goal",
     "expert-route": "expert on the route",
@@ -103,11 +49,12 @@ def cases_with(only: list[str]) -> list[Case]:
     Raises:
         ConfigError: There is no case of that name.
     """
-    known = [case.folder for case in CASES]
+    every = (*CASES, *(row.case for row in ABLATIONS))
+    known = [case.folder for case in every]
     for name in only:
         if name not in known:
             raise ConfigError(f"there is no case '{name}'; there are {', '.join(known)}")
-    return [case for case in CASES if not only or case.folder in only]
+    return [case for case in every if not only or case.folder in only]
 
 
 def main(args: argparse.Namespace) -> int:
@@ -116,11 +63,13 @@ def main(args: argparse.Namespace) -> int:
         for case in cases_with(args.only):
             run_case(case, args.policy, args.workers)
     table = results_table(args.policy)
-    (args.policy / "report" / "README.md").write_text(f"# Closed-loop results of `{args.policy}`\n\n{table}\n")
+    compared = ablation_table(args.policy)
+    page = f"# Closed-loop results of `{args.policy}`\n\n{table}\n{compared}"
+    (args.policy / "report" / "README.md").write_text(page)
     readme = Path("README.md")
     if readme.exists():
         readme.write_text(insert(readme.read_text(), table))
-    _log.info("%s", table)
+    _log.info("%s\n%s", table, compared)
     return 0
 
 
@@ -142,6 +91,10 @@ def run_case(case: Case, policy: Path, workers: int) -> None:
     evaluation.add_arguments(parser)
     words = ["--policy", str(subject), *case.words, "--workers", str(workers), "--out", str(folder)]
     evaluation.main(parser.parse_args(words, argparse.Namespace(words=["evaluate", *words])))
+    if case.figures_alone:
+        for file in folder.iterdir():
+            if file.name != "report.json":
+                file.unlink()
 
 
 def _read(folder: Path) -> dict[str, Any] | None:
@@ -168,6 +121,22 @@ def results_table(policy: Path) -> str:
     return "\n".join([*lines, "", f"{seeds}, {cpu}, 2 cores; each row's report lies in `{policy}/report/`."])
 
 
+def ablation_table(policy: Path) -> str:
+    """Markdown of the ablations that have figures, grouped by what was varied; empty without any."""
+    groups: dict[str, list[str]] = {}
+    for row in ABLATIONS:
+        if report := _read(policy / "report" / row.case.folder):
+            groups.setdefault(row.varied, []).append(_ablation_row(row, _dated(row.case, report, policy), report))
+    parts = [f"\n### {varied}\n\n" + "\n".join([*_COMPARED, *rows]) for varied, rows in groups.items()]
+    return "\n## Ablations\n" + "\n".join(parts) + "\n" if parts else ""
+
+
+def _ablation_row(row: Ablation, case: Case, report: dict[str, Any]) -> str:
+    error = _figure(report.get("velocity_error"), "m/s")
+    cells = [case.label, row.condition or case.suite, str(report["success"]["n"]), _interval(report["success"]), error]
+    return "| " + " | ".join([*cells, f"`report --only {case.folder}`"]) + " |"
+
+
 def _dated(case: Case, report: dict[str, Any], policy: Path) -> Case:
     """The case, its label saying so where its figures were taken with other weights than the policy has now."""
     if case.policy or not (policy / "manifest.json").exists():
@@ -179,6 +148,10 @@ def _dated(case: Case, report: dict[str, Any], policy: Path) -> Case:
 _TOLD = [
     "| suite | controller | n | no fall (95 % interval) | velocity error | rms over 1 s | yaw rate error |",
     "| --- | --- | --- | --- | --- | --- | --- |",
+]
+_COMPARED = [
+    "| setting | suite | n | success (95 % interval) | velocity error | made by `python -m beyondmimic_training` |",
+    "| --- | --- | --- | --- | --- | --- |",
 ]
 _TASKS = [
     "| suite | controller | n | reached (95 % interval) | touched | fell | gave up, late or missed | median time |",

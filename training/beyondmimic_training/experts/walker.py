@@ -8,7 +8,7 @@ from beyondmimic_diffusion.core.types import Array
 from numpy.typing import NDArray
 
 from .interface import CONTROL_DT, Expert, RobotBatch
-from .onnx_policy import OnnxPolicy, model_path
+from .onnx_policy import OnnxNetwork, holosoma_gains, model_path
 
 ACTION_SCALE = 0.25
 """Radians per action unit."""
@@ -24,8 +24,8 @@ class WalkerExpert(Expert):
     def __init__(self, name: str, file: str, skill_id: int):
         self.name = name
         self.skill_id = skill_id
-        self._policy = OnnxPolicy(model_path(file))
-        self.kp, self.kd = self._policy.kp, self._policy.kd
+        self._policy = OnnxNetwork(model_path(file))
+        self.kp, self.kd = holosoma_gains(self._policy)
         self.action_scale = np.full(g1.NUM_JOINTS, ACTION_SCALE)
 
     def reset(self, robot: RobotBatch) -> None:
