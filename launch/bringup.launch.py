@@ -8,6 +8,7 @@ import os
 from beyondmimic_diffusion.bringup import DEFAULT_DOMAIN
 from beyondmimic_diffusion.core.parameters import describe
 from beyondmimic_diffusion.graph import PACKAGE, BringupArguments, make_graph, parse_arguments
+from beyondmimic_diffusion.preflight import check_machine
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -27,6 +28,7 @@ def start_nodes(context: LaunchContext) -> list[Node]:
     """Check the arguments together, then make the nodes; what cannot work fails here, with the fix in the text."""
     names = [spec.name for spec in describe(BringupArguments)]
     arguments = parse_arguments([f"{name}:={LaunchConfiguration(name).perform(context)}" for name in names])
+    check_machine(arguments, {**ENVIRONMENT, **os.environ})
     return [
         Node(
             package=PACKAGE,

@@ -11,6 +11,16 @@ from beyondmimic_diffusion.core.errors import ConfigError
 from beyondmimic_diffusion.graph import BringupArguments, make_graph, parse_arguments
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+REAL = ["sim:=real", "network_interface:=eth7"]
+SIMS = {
+    "mujoco": ["sim:=mujoco"],
+    "isaac": ["sim:=isaac"],
+    "unitree_mujoco": ["sim:=unitree_mujoco"],
+    "real": REAL,
+}
+"""The words without which each does not start, but for the policy."""
+MOVES = ("action_executor", "supervisor")
+"""Who writes to the motors."""
 
 
 @pytest.fixture
@@ -34,8 +44,8 @@ def names(specs):
 
 
 def test_each_node_of_each_simulation_is_an_installed_entry_point_and_a_module(policy):
-    for sim in ("mujoco", "isaac"):
-        for spec in make_graph(BringupArguments(sim=sim, policy=policy)):
+    for words in SIMS.values():
+        for spec in make_graph(parse_arguments([*words, f"policy:={policy}"])):
             assert spec.name in entry_points()
             assert importlib.util.find_spec(spec.module) is not None
 
@@ -61,22 +71,59 @@ def test_planner_and_executor_read_the_same_policy(policy):
     assert folders == {str(Path(policy).resolve())}
 
 
-@pytest.mark.parametrize("sim", ["mujoco", "isaac"])
+def by_name(policy, *words):
+    return {spec.name: spec for spec in make_graph(parse_arguments([*words, f"policy:={policy}"]))}
+
+
+@pytest.mark.parametrize("sim", SIMS)
 def test_the_supervisor_commands_the_same_motors_as_the_executor_which_asks_for_it(policy, sim):
-    specs = {spec.name: spec for spec in make_graph(BringupArguments(sim=sim, policy=policy))}
-    executor, supervisor = specs["action_executor"], specs["supervisor"]
-    assert supervisor.parameters["command_type"] == executor.parameters["command_type"]
-    assert executor.parameters["supervised"] is True
+    specs = by_name(policy, *SIMS[sim])
+    executor, supervisor = specs["action_executor"].parameters, specs["supervisor"].parameters
+    assert supervisor == {key: value for key, value in executor.items() if key not in ("policy", "supervised")}
+    assert executor["supervised"] is True
+
+
+@pytest.mark.parametrize("sim", SIMS)
+def test_all_nodes_agree_on_simulated_time_which_unitrees_robots_do_not_have(policy, sim):
+    times = {spec.parameters["use_sim_time"] for spec in by_name(policy, *SIMS[sim]).values()}
+    assert times == {sim in ("mujoco", "isaac")}
+
+
+def test_a_real_robot_is_met_on_the_interface_that_was_named_in_its_own_domain_and_dry_unless_told_otherwise(policy):
+    specs = by_name(policy, *REAL)
+    assert "mujoco_sim" not in specs
+    for name in ("state_estimator", *MOVES):
+        parameters = specs[name].parameters
+        assert parameters["robot_interface"] == "unitree"
+        assert parameters["unitree.network_interface"] == "eth7"
+        assert parameters["unitree.domain"] == 0
+        assert parameters["unitree.dry_run"] is True
+    wet = by_name(policy, *REAL, "dry_run:=false")
+    assert all(wet[name].parameters["unitree.dry_run"] is False for name in MOVES)
+
+
+def test_on_a_real_robot_managed_nodes_wait_for_the_operator_and_the_root_is_estimated(policy):
+    specs = by_name(policy, *REAL)
+    managed = [spec for spec in specs.values() if spec.managed]
+    assert len(managed) == 3
+    assert not any(spec.parameters["autostart"] for spec in managed)
+    assert specs["state_estimator"].parameters["root_source"] == "proprioception"
+
+
+def test_a_simulated_unitree_robot_is_on_lo_away_from_real_ones_and_both_ends_meet_in_one_domain(policy):
+    specs = by_name(policy, "sim:=unitree_mujoco")
+    ends = [specs[name].parameters for name in ("state_estimator", *MOVES)]
+    assert {end["unitree.network_interface"] for end in ends} == {"lo"}
+    assert {end["unitree.domain"] for end in ends} == {specs["mujoco_sim"].parameters["unitree_domain"]} == {1}
+    assert not any(end["unitree.dry_run"] for end in ends)
+    assert specs["mujoco_sim"].parameters["robot_interface"] == "unitree"
+    assert specs["state_estimator"].parameters["root_source"] == "proprioception"
 
 
 def test_without_the_supervisor_the_executor_does_not_ask_for_one(policy):
     specs = {spec.name: spec for spec in make_graph(BringupArguments(policy=policy, supervisor=False))}
     assert "supervisor" not in specs
     assert specs["action_executor"].parameters["supervised"] is False
-
-
-def test_all_nodes_agree_on_simulated_time(policy):
-    assert {spec.parameters["use_sim_time"] for spec in make_graph(BringupArguments(policy=policy))} == {True}
 
 
 def test_the_users_file_is_read_after_the_packages_own(policy, tmp_path):
@@ -105,7 +152,7 @@ def test_each_scene_that_is_shipped_has_room_for_the_robot_where_it_starts_and_w
 
 def test_arguments_are_read_from_words_and_known_under_the_names_of_other_stacks():
     arguments = parse_arguments(["hardware_type:=isaacsim", "policy_path:=here", "autostart:=false", "namespace:=g1"])
-    assert arguments == BringupArguments(sim="isaac", policy="here", autostart=False, namespace="g1")
+    assert arguments == BringupArguments(sim="isaac", policy="here", autostart="false", namespace="g1")
 
 
 @pytest.mark.parametrize(
@@ -113,8 +160,10 @@ def test_arguments_are_read_from_words_and_known_under_the_names_of_other_stacks
     [
         (["simm:=mujoco"], r"did you mean 'sim:=mujoco'"),
         (["sim=mujoco"], "write name:=value"),
-        (["sim:=gazebo"], "one of 'mujoco', 'isaac'"),
-        (["autostart:=perhaps"], "neither true nor false"),
+        (["sim:=gazebo"], "one of 'mujoco', 'isaac', 'unitree_mujoco', 'real'"),
+        (["autostart:=perhaps"], "one of 'auto', 'true', 'false'"),
+        (["headless:=perhaps"], "neither true nor false"),
+        (["unitree_domain:=one"], "not a whole number"),
     ],
 )
 def test_a_wrong_argument_is_refused_with_the_remedy(words, said):
@@ -130,11 +179,37 @@ def test_a_wrong_argument_is_refused_with_the_remedy(words, said):
         ({"params_file": "not/there.yaml"}, "does not exist"),
         ({"scene": "jungle"}, "no scene file 'jungle'.*composed, corridor, forest"),
         ({"scene": "forest", "sim": "isaac"}, "needs sim:=mujoco"),
+        ({"dry_run": "true"}, "no meaning with sim:=mujoco.*leave it out"),
+        ({"network_interface": "eth0"}, "no meaning with sim:=mujoco.*sim:=real"),
+        ({"unitree_domain": 1, "sim": "isaac"}, "no meaning with sim:=isaac"),
+        ({"sim": "unitree_mujoco", "root_source": "truth"}, "root_source:=proprioception"),
+        ({"sim": "unitree_mujoco", "network_interface": "eth0"}, "could reach a real robot"),
+        ({"sim": "unitree_mujoco", "unitree_domain": 0}, "domain of real robots; leave it out"),
     ],
 )
 def test_a_combination_that_cannot_work_is_refused_with_the_remedy(policy, change, said):
     with pytest.raises(ConfigError, match=said):
         make_graph(replace(BringupArguments(policy=policy), **change))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"network_interface": ""}, r"needs network_interface:=NAME.*not guessed"),
+        ({"network_interface": "lo"}, "lo reaches no robot.*sim:=unitree_mujoco"),
+        ({"use_sim_time": "true"}, "a robot has no /clock"),
+        ({"policy": ""}, "needs policy:=FOLDER"),
+        ({"root_source": "truth"}, "root_source:=proprioception"),
+        ({"supervisor": False, "dry_run": "false"}, "leave supervisor out"),
+        ({"scene": "forest"}, "its own surroundings"),
+        ({"headless": False}, "has none; leave it out"),
+    ],
+)
+def test_a_real_robot_is_not_started_with(policy, change, said):
+    arguments = BringupArguments(sim="real", network_interface="eth7", policy=policy)
+    assert make_graph(arguments)
+    with pytest.raises(ConfigError, match=said):
+        make_graph(replace(arguments, **change))
 
 
 def test_values_on_a_command_line_keep_their_type_in_yaml():

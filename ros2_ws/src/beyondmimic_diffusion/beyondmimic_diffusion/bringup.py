@@ -22,6 +22,7 @@ from typing import IO
 
 from .core.errors import BeyondMimicError
 from .graph import BringupArguments, NodeSpec, make_graph, parse_arguments
+from .preflight import check_machine
 
 DEFAULT_DOMAIN = 42
 """Not 0: that is where a Unitree robot on the network would listen."""
@@ -58,11 +59,12 @@ class Bringup:
             say: Gets every line that a node writes, prefixed with its name; None: to this program's stderr.
 
         Raises:
-            ConfigError: The arguments cannot work together.
+            ConfigError: The arguments cannot work together, or not on this machine.
         """
         self._arguments = arguments
         self._specs = make_graph(arguments)
         self._environment = dict(ros_environment() if environment is None else environment)
+        check_machine(arguments, self._environment)
         self._say = say or _to_stderr
         self._running: list[_Running] = []
         self._readers: list[threading.Thread] = []

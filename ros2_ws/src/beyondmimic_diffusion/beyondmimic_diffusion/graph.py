@@ -5,46 +5,16 @@ The two start-ups hold no knowledge of their own, so they cannot drift apart.
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from .arguments import DEFAULT_POLICY, BringupArguments, check_combination, parse_arguments
 from .core.errors import ConfigError
-from .core.parameters import describe, from_mapping, param, validate
 
+__all__ = ["DEFAULT_POLICY", "PACKAGE", "BringupArguments", "NodeSpec", "make_graph", "parse_arguments"]
 PACKAGE = "beyondmimic_diffusion"
-DEFAULT_POLICY = "policies/walk"
-"""Shipped with the repository."""
-ALIASES = {"hardware_type": "sim", "policy_path": "policy", "engine_path": "policy"}
-"""Names under which users of other stacks know our arguments."""
-SIM_ALIASES = {"isaacsim": "isaac"}
-
-
-@dataclass(frozen=True)
-class BringupArguments:
-    """The arguments of ``bringup``, written ``name:=value``."""
-
-    sim: str = param("mujoco", choices=("mujoco", "isaac"), doc="What the robot is.")
-    namespace: str = param("", doc="Put before all names of nodes and topics.")
-    use_sim_time: str = param(
-        "auto", choices=("auto", "true", "false"), doc="Take time from /clock; auto: where there is one."
-    )
-    policy: str = param(DEFAULT_POLICY, doc="Folder of the policy.")
-    params_file: str = param("", doc="A parameter file that is read after the package's own.")
-    autostart: bool = param(True, doc="Configure and activate the managed nodes.")
-    scene: str = param("", doc="YAML file with the simulator's obstacles, e.g. in config/scenes; empty: a bare floor.")
-    root_source: str = param(
-        "auto", choices=("auto", "truth", "proprioception"), doc="Root of robot_state; auto: the simulator's truth."
-    )
-    log_level: str = param("info", choices=("debug", "info", "warn", "error", "fatal"), doc="Of all nodes.")
-    headless: bool = param(True, doc="No window.")
-    supervisor: bool = param(True, doc="Start the process that damps the robot if the executor stops.")
-
-    def __post_init__(self) -> None:
-        validate(self)
 
 
 @dataclass(frozen=True)
@@ -79,68 +49,61 @@ class NodeSpec:
         return arguments
 
 
-def parse_arguments(words: Sequence[str]) -> BringupArguments:
-    """``name:=value`` words to arguments.
-
-    Raises:
-        ConfigError: An unknown name, a value that is not allowed, or a combination that cannot work.
-    """
-    specs = {spec.name: spec for spec in describe(BringupArguments)}
-    values: dict[str, Any] = {}
-    for word in words:
-        name, separator, text = word.partition(":=")
-        name = ALIASES.get(name, name)
-        if not separator or name not in specs:
-            known = sorted(specs)
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean '{near[0]}:={text or '...'}'?" if near else f"known are {', '.join(known)}"
-            raise ConfigError(f"bringup: '{word}' is not an argument; write name:=value; {hint}")
-        values[name] = _as_bool(name, text) if isinstance(specs[name].default, bool) else text
-    if "sim" in values:
-        values["sim"] = SIM_ALIASES.get(values["sim"], values["sim"])
-    return from_mapping(BringupArguments, values)
-
-
 def make_graph(arguments: BringupArguments) -> tuple[NodeSpec, ...]:
     """The nodes to start, in this order.
 
     Raises:
         ConfigError: A combination that cannot work; the text says what to change.
     """
-    in_simulation = arguments.sim in ("mujoco", "isaac")
-    sim_time = in_simulation if arguments.use_sim_time == "auto" else arguments.use_sim_time == "true"
-    policy = find_policy(arguments.policy)
-    if in_simulation and not sim_time:
-        raise ConfigError(f"bringup: sim:={arguments.sim} publishes /clock; use_sim_time must be true (or auto)")
+    check_combination(arguments)
+    policy = find_policy(arguments.policy or DEFAULT_POLICY)
     if arguments.params_file and not Path(arguments.params_file).is_file():
         raise ConfigError(f"bringup: params_file '{arguments.params_file}' does not exist")
-    if arguments.scene and arguments.sim != "mujoco":
-        raise ConfigError(
-            f"bringup: scene:={arguments.scene} needs sim:=mujoco; sim:={arguments.sim} has its own stage"
-        )
-    root = "truth" if arguments.root_source == "auto" else arguments.root_source
-    managed = {"autostart": arguments.autostart}
-    command = {"command_type": _command_type(arguments.sim)}
+    managed = {"autostart": arguments.starts_by_itself}
+    robot = _robot(arguments)
+    command = {"command_type": _command_type(arguments.sim), **robot}
     scene = {"scene": find_scene(arguments.scene)} if arguments.scene else {}
     table = [
-        NodeSpec("mujoco_sim", False, {"viewer": not arguments.headless, **scene}),
-        NodeSpec("state_estimator", True, {**managed, "root_source": root}),
+        NodeSpec("mujoco_sim", False, {"viewer": not arguments.headless, **scene, **_simulated(arguments)}),
+        NodeSpec("state_estimator", True, {**managed, "root_source": arguments.root, **robot}),
         NodeSpec("diffusion_planner", True, {**managed, "policy": policy}),
         NodeSpec("guidance_task_server", True, {**managed, "policy": policy}),
         NodeSpec("action_executor", False, {"policy": policy, **command, "supervised": arguments.supervisor}),
     ]
     if arguments.supervisor:
         table.append(NodeSpec("supervisor", False, command))
+    if arguments.sim in ("isaac", "real"):
+        table = [spec for spec in table if spec.name != "mujoco_sim"]
     if arguments.sim == "isaac":
-        table = [_for_isaac(spec) for spec in table if spec.name != "mujoco_sim"]
-    return tuple(_completed(spec, sim_time, arguments) for spec in table)
+        table = [_for_isaac(spec) for spec in table]
+    return tuple(_completed(spec, arguments) for spec in table)
 
 
-def _completed(spec: NodeSpec, sim_time: bool, arguments: BringupArguments) -> NodeSpec:
+def _robot(arguments: BringupArguments) -> dict[str, Any]:
+    """The way to motors and sensors, for all that have one."""
+    if not arguments.unitree:
+        return {}
+    return {
+        "robot_interface": "unitree",
+        "unitree.network_interface": arguments.interface,
+        "unitree.domain": arguments.domain,
+        "unitree.dry_run": arguments.dry,
+    }
+
+
+def _simulated(arguments: BringupArguments) -> dict[str, Any]:
+    """The other end of that way."""
+    if not arguments.unitree:
+        return {}
+    return {"robot_interface": "unitree", "unitree_domain": arguments.domain}
+
+
+def _completed(spec: NodeSpec, arguments: BringupArguments) -> NodeSpec:
     files = [str(config_folder() / f"{spec.name}.param.yaml")]
     if arguments.params_file:
         files.append(arguments.params_file)
-    return replace(spec, parameters={"use_sim_time": sim_time, **spec.parameters}, parameter_files=tuple(files))
+    parameters = {"use_sim_time": arguments.sim_time, **spec.parameters}
+    return replace(spec, parameters=parameters, parameter_files=tuple(files))
 
 
 def _command_type(sim: str) -> str:
@@ -222,12 +185,6 @@ def find_scene(scene: str) -> str:
             return str(path.resolve())
     known = ", ".join(sorted(path.stem for path in (config_folder() / "scenes").glob("*.yaml")))
     raise ConfigError(f"bringup: no scene file '{scene}'; give scene:=FILE, or one of config/scenes: {known}")
-
-
-def _as_bool(name: str, text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise ConfigError(f"bringup: {name}:={text} is neither true nor false")
-    return text.lower() == "true"
 
 
 def _as_yaml(value: Any) -> str:

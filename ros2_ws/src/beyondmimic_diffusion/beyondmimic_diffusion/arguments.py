@@ -1,0 +1,219 @@
+"""The arguments of ``bringup``, written ``name:=value``, and which of them go together. No ROS, nothing is started."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .core.errors import ConfigError
+from .core.parameters import describe, from_mapping, param, validate
+
+SIMS = ("mujoco", "isaac", "unitree_mujoco", "real")
+DEFAULT_POLICY = "policies/walk"
+"""Shipped with the repository."""
+ALIASES = {"hardware_type": "sim", "policy_path": "policy", "engine_path": "policy"}
+"""Names under which users of other stacks know our arguments."""
+SIM_ALIASES = {"isaacsim": "isaac"}
+_TRISTATE = ("auto", "true", "false")
+_ROBOT_DOMAIN = 0
+"""Where a G1's own computer speaks DDS."""
+_SIMULATED_DOMAIN = 1
+"""Where a simulated one does; unitree_mujoco's default, too."""
+
+
+@dataclass(frozen=True)
+class BringupArguments:
+    """Everything that may be chosen at start-up."""
+
+    sim: str = param("mujoco", choices=SIMS, doc="What the robot is.")
+    namespace: str = param("", doc="Put before all names of nodes and topics.")
+    use_sim_time: str = param("auto", choices=_TRISTATE, doc="Take time from /clock; auto: where there is one.")
+    policy: str = param("", doc="Folder of the policy; empty: the shipped one, but on a real robot.")
+    params_file: str = param("", doc="A parameter file that is read after the package's own.")
+    autostart: str = param(
+        "auto", choices=_TRISTATE, doc="Configure and activate the managed nodes; auto: not on a real robot."
+    )
+    scene: str = param("", doc="YAML file with the simulator's obstacles, e.g. in config/scenes; empty: a bare floor.")
+    root_source: str = param(
+        "auto",
+        choices=("auto", "truth", "proprioception"),
+        doc="Root of robot_state; auto: the simulator's truth if it has topics, else the robot's own sensors.",
+    )
+    network_interface: str = param(
+        "", doc="Network interface of Unitree's DDS, e.g. eth0; required on a real robot, 'lo' on a simulated one."
+    )
+    unitree_domain: int = param(
+        -1, lo=-1, hi=232, doc="Domain of Unitree's DDS; -1: 0 on a real robot, 1 on a simulated one."
+    )
+    dry_run: str = param(
+        "auto", choices=_TRISTATE, doc="Command a topic that no motor listens to; auto: on a real robot."
+    )
+    log_level: str = param("info", choices=("debug", "info", "warn", "error", "fatal"), doc="Of all nodes.")
+    headless: bool = param(True, doc="No window.")
+    supervisor: bool = param(True, doc="Start the process that damps the robot if the executor stops.")
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+    @property
+    def unitree(self) -> bool:
+        """Whether motors and sensors are behind Unitree's DDS topics."""
+        return self.sim in ("unitree_mujoco", "real")
+
+    @property
+    def real(self) -> bool:
+        """Whether somebody may be hurt."""
+        return self.sim == "real"
+
+    @property
+    def sim_time(self) -> bool:
+        """Whether all nodes take time from ``/clock``."""
+        return not self.unitree if self.use_sim_time == "auto" else self.use_sim_time == "true"
+
+    @property
+    def starts_by_itself(self) -> bool:
+        """Whether managed nodes configure and activate themselves."""
+        return not self.real if self.autostart == "auto" else self.autostart == "true"
+
+    @property
+    def dry(self) -> bool:
+        """Whether commands go where no motor listens."""
+        return self.real if self.dry_run == "auto" else self.dry_run == "true"
+
+    @property
+    def root(self) -> str:
+        """``truth`` or ``proprioception``."""
+        if self.root_source == "auto":
+            return "proprioception" if self.unitree else "truth"
+        return self.root_source
+
+    @property
+    def interface(self) -> str:
+        """Network interface of Unitree's DDS; a simulated robot is nowhere but on this machine."""
+        return self.network_interface or ("lo" if self.sim == "unitree_mujoco" else "")
+
+    @property
+    def domain(self) -> int:
+        """Domain of Unitree's DDS."""
+        if self.unitree_domain >= 0:
+            return self.unitree_domain
+        return _ROBOT_DOMAIN if self.real else _SIMULATED_DOMAIN
+
+
+def parse_arguments(words: Sequence[str]) -> BringupArguments:
+    """``name:=value`` words to arguments.
+
+    Raises:
+        ConfigError: An unknown name, or a value that is not allowed.
+    """
+    specs = {spec.name: spec for spec in describe(BringupArguments)}
+    values: dict[str, Any] = {}
+    for word in words:
+        name, separator, text = word.partition(":=")
+        name = ALIASES.get(name, name)
+        if not separator or name not in specs:
+            known = sorted(specs)
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean '{near[0]}:={text or '...'}'?" if near else f"known are {', '.join(known)}"
+            raise ConfigError(f"bringup: '{word}' is not an argument; write name:=value; {hint}")
+        values[name] = _read(name, text, specs[name].default)
+    if "sim" in values:
+        values["sim"] = SIM_ALIASES.get(values["sim"], values["sim"])
+    return from_mapping(BringupArguments, values)
+
+
+def check_combination(arguments: BringupArguments) -> None:
+    """Arguments against each other.
+
+    Raises:
+        ConfigError: A combination that cannot work, or must not; the text says what to change.
+    """
+    if arguments.sim in ("mujoco", "isaac") and not arguments.sim_time:
+        raise ConfigError(f"bringup: sim:={arguments.sim} publishes /clock; use_sim_time must be true (or auto)")
+    if arguments.scene and arguments.sim not in ("mujoco", "unitree_mujoco"):
+        raise ConfigError(
+            f"bringup: scene:={arguments.scene} needs sim:=mujoco or unitree_mujoco; "
+            f"sim:={arguments.sim} has its own surroundings"
+        )
+    if not arguments.unitree:
+        _without_unitree(arguments)
+        return
+    if arguments.root == "truth":
+        raise ConfigError(
+            f"bringup: root_source:=truth with sim:={arguments.sim}: Unitree's messages hold no truth; "
+            "leave root_source out, or give root_source:=proprioception"
+        )
+    (_on_the_robot if arguments.real else _on_lo)(arguments)
+
+
+def _without_unitree(arguments: BringupArguments) -> None:
+    """Arguments of Unitree's DDS where there is none."""
+    given = {
+        "network_interface": bool(arguments.network_interface),
+        "unitree_domain": arguments.unitree_domain >= 0,
+        "dry_run": arguments.dry,
+    }
+    for name, is_given in given.items():
+        if is_given:
+            raise ConfigError(
+                f"bringup: {name}:={getattr(arguments, name)} has no meaning with sim:={arguments.sim}, whose motors "
+                "are behind ROS topics; leave it out, or give sim:=unitree_mujoco or sim:=real"
+            )
+
+
+def _on_lo(arguments: BringupArguments) -> None:
+    """A simulated robot must not be able to meet a real one."""
+    if arguments.interface != "lo":
+        raise ConfigError(
+            f"bringup: network_interface:={arguments.interface} with sim:=unitree_mujoco could reach a real robot's "
+            "motors; leave it out (lo), or give sim:=real"
+        )
+    if arguments.domain == _ROBOT_DOMAIN:
+        raise ConfigError(
+            "bringup: unitree_domain:=0 with sim:=unitree_mujoco is the domain of real robots; leave it out (1)"
+        )
+
+
+def _on_the_robot(arguments: BringupArguments) -> None:
+    """What must be said, and what must not, before a real robot is spoken to."""
+    if not arguments.interface:
+        raise ConfigError(
+            "bringup: sim:=real needs network_interface:=NAME, the interface the robot is plugged into, or of the "
+            "robot's own computer (`ip -br address` lists them; the robot's network is 192.168.123.0/24); it is not "
+            "guessed"
+        )
+    if arguments.interface == "lo":
+        raise ConfigError(
+            "bringup: network_interface:=lo reaches no robot; give the interface it is plugged into, or "
+            "sim:=unitree_mujoco for a simulated one"
+        )
+    if arguments.sim_time:
+        raise ConfigError(
+            "bringup: use_sim_time:=true with sim:=real: a robot has no /clock, and all watchdogs would stand still; "
+            "leave it out (false)"
+        )
+    if not arguments.policy:
+        raise ConfigError("bringup: sim:=real needs policy:=FOLDER; which policy moves a robot is not guessed")
+    if not arguments.supervisor and not arguments.dry:
+        raise ConfigError(
+            "bringup: supervisor:=false with sim:=real and dry_run:=false: a G1 goes on with its last command if the "
+            "executor dies; leave supervisor out (true)"
+        )
+    if not arguments.headless:
+        raise ConfigError("bringup: headless:=false opens the simulator's window, and sim:=real has none; leave it out")
+
+
+def _read(name: str, text: str, default: Any) -> Any:
+    if isinstance(default, bool):
+        if text.lower() not in ("true", "false"):
+            raise ConfigError(f"bringup: {name}:={text} is neither true nor false")
+        return text.lower() == "true"
+    if isinstance(default, int):
+        try:
+            return int(text)
+        except ValueError as error:
+            raise ConfigError(f"bringup: {name}:={text} is not a whole number") from error
+    # as launch and YAML have it: True, TRUE and true are the same
+    return text.lower() if text.lower() in _TRISTATE else text

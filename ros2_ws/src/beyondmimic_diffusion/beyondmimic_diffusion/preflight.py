@@ -1,0 +1,69 @@
+"""What this machine's settings must be before anything is started: who could hear us, and whom we could reach."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from .arguments import BringupArguments
+from .core.errors import ConfigError
+
+_INTERFACES = Path("/sys/class/net")
+_CLOSED = ("LOCALHOST", "OFF")
+"""Values of ROS_AUTOMATIC_DISCOVERY_RANGE with which a node finds no other machine."""
+
+
+def check_machine(arguments: BringupArguments, environment: Mapping[str, str], interfaces: Path = _INTERFACES) -> None:
+    """Refuse to start where a simulation could reach a robot, or a robot could not be reached.
+
+    Args:
+        arguments: What is to be started.
+        environment: Of the processes.
+        interfaces: Folder with one entry per network interface, as Linux has it.
+
+    Raises:
+        ConfigError: The text says what to change.
+    """
+    _check_ros(arguments, environment)
+    if not arguments.unitree:
+        return
+    rmw = environment.get("RMW_IMPLEMENTATION", "")
+    if "cyclonedds" in rmw:
+        raise ConfigError(
+            f"bringup: RMW_IMPLEMENTATION={rmw} would load a second CycloneDDS into the processes that speak to the "
+            "robot; unset it, or set it to rmw_fastrtps_cpp"
+        )
+    if arguments.real:
+        _check_interface(arguments.interface, interfaces)
+
+
+def _check_ros(arguments: BringupArguments, environment: Mapping[str, str]) -> None:
+    domain = environment.get("ROS_DOMAIN_ID", "0").strip() or "0"
+    # Without a word, ROS 2 Jazzy looks for others on the whole network.
+    closed = environment.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET").upper() in _CLOSED
+    closed = closed or environment.get("ROS_LOCALHOST_ONLY", "0") == "1"
+    if not domain.isdigit():
+        raise ConfigError(f"bringup: ROS_DOMAIN_ID={domain} is not a number; set it to e.g. 42")
+    if arguments.real and int(domain) == arguments.domain:
+        raise ConfigError(
+            f"bringup: ROS_DOMAIN_ID={domain} is the domain of the robot's own DDS, where our topics have no business; "
+            "unset it (42), or set another"
+        )
+    if not arguments.real and int(domain) == 0 and not closed:
+        raise ConfigError(
+            "bringup: ROS_DOMAIN_ID=0 on an open network is where a Unitree robot listens, and this is a simulation; "
+            "unset ROS_DOMAIN_ID (42), or set ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST"
+        )
+
+
+def _check_interface(name: str, interfaces: Path) -> None:
+    entry = interfaces / name
+    if not entry.exists():
+        known = ", ".join(sorted(path.name for path in interfaces.iterdir() if path.name != "lo")) or "none but lo"
+        raise ConfigError(f"bringup: there is no network interface '{name}'; this machine has {known}")
+    state = (entry / "operstate").read_text().strip()
+    if state == "down":
+        raise ConfigError(
+            f"bringup: network interface '{name}' is down; plug in the robot's cable and give this machine an address "
+            f"in its network, e.g. `sudo ip address add 192.168.123.222/24 dev {name} && sudo ip link set {name} up`"
+        )
