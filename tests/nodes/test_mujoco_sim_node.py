@@ -222,3 +222,29 @@ def test_a_scene_that_is_none_is_refused_with_its_file(sim, tmp_path):
         sim(scene=str(tmp_path / "broken.yaml"))
     with pytest.raises(GoalError, match=r"nothing_there.yaml cannot be read"):
         sim(scene=str(tmp_path / "nothing_there.yaml"))
+
+
+@pytest.mark.parametrize(("fault", "shift"), [("old", -1.0), ("future", 1.0)])
+def test_sensors_with_a_wrong_clock_stamp_a_second_off_and_measure_on(ros, sim, fault, shift):
+    node = sim(sensor_fault=fault, clock_offset=10.0)
+    joints = ros.heard(JointState, "joint_states", qos.NEWEST)
+    clock = ros.heard(Clock, "/clock", qos.NEWEST)
+    ros.until(lambda: len(joints) > SOME and len(clock) > SOME)
+    assert time_from_msg(joints[-1].header.stamp) - node.sim.stamp == pytest.approx(shift, abs=0.5)
+    assert np.isfinite(joints[-1].position).all()
+
+
+@pytest.mark.parametrize("step", [-1.0, 2.0])
+def test_another_clock_offset_makes_the_clock_jump_while_the_robot_goes_on(ros, sim, step):
+    from rclpy.parameter import Parameter
+
+    node = sim(clock_offset=10.0)
+    clock = ros.heard(Clock, "/clock", qos.NEWEST)
+    ros.until(lambda: len(clock) > SOME)
+    assert node.set_parameters([Parameter("clock_offset", value=10.0 + step)])[0].successful
+    seen = len(clock)
+    ros.until(lambda: len(clock) > seen + 2 * SOME)
+    stamps = [time_from_msg(message.clock) for message in clock]
+    jumps = np.diff(stamps)
+    assert max(jumps, key=abs) == pytest.approx(step, abs=0.3)  # some periods of /clock went by as well
+    assert sum(abs(jumps) > 0.5) == 1

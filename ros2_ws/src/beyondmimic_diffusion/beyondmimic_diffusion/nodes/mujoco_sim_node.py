@@ -12,7 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from beyondmimic_msgs.msg import ExecutorState
@@ -49,6 +49,7 @@ from ..sim.mujoco_g1 import MujocoG1, Physics
 from ..sim.pacer import Pacer
 from ..sim.window import open_window
 from .obstacle_topics import ObstacleTopics
+from .sensor_faults import SENSOR_FAULTS, faulty
 
 _LOW_FACTOR = 0.95
 """Below this real-time factor no latency figure means anything."""
@@ -84,8 +85,11 @@ class SimConfig:
     scene: str = param("", doc="YAML file with obstacles and the robot's place; empty: a bare floor.", read_only=True)
     sensor_fault: str = param(
         "none",
-        choices=("none", "silent", "nan"),
-        doc="What is wrong with joint_states and imu/data: nothing, they stop, or they hold NaN; for fault tests.",
+        choices=SENSOR_FAULTS,
+        doc="What is wrong with joint_states and imu/data: silence, NaN, or stamps off by 1 s; for fault tests.",
+    )
+    clock_offset: float = param(
+        0.0, unit="s", lo=-1e6, hi=1e6, doc="Added to simulated time; a change is a jump of /clock, for fault tests."
     )
     announce_scene: bool = param(True, doc="Tell of the obstacles on sdf_scene, as a perfect sensor.", read_only=True)
     viewer: bool = param(False, doc="Open MuJoCo's window (needs a display).", read_only=True)
@@ -107,7 +111,7 @@ class MujocoSimNode(Node):
         self._scene = load_scene(config.scene) if config.scene else Scene("bare floor")
         self.sim = MujocoG1(obstacles=[obstacle.sdf() for obstacle in self._scene.obstacles])
         self.sim.set_physics(Physics(config.friction, config.mass_scale, config.payload))
-        self._stand_up(stamp=0.0)
+        self._stand_up(stamp=max(0.0, config.clock_offset))
         self.gantry = Gantry(self.sim, config.release_time)
         if not config.hold:
             self.gantry.release()
@@ -118,7 +122,8 @@ class MujocoSimNode(Node):
         self._chunk = math.gcd(*self._every.values())
         self._steps = 0
         self._pacer = Pacer(config.real_time_factor)
-        self.parameters.on_change(lambda new: self._pacer.set_factor(new.real_time_factor))
+        self._offset = config.clock_offset
+        self.parameters.on_change(self._on_parameters)
         self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._command: JointCommand | None = None
         self._paused = False
@@ -158,6 +163,12 @@ class MujocoSimNode(Node):
         self.create_service(SetBool, "sim/pause", self._on_pause)
 
     # ------------------------------------------------------------ ROS callbacks
+
+    def _on_parameters(self, config: SimConfig) -> None:
+        self._pacer.set_factor(config.real_time_factor)
+        if config.clock_offset != self._offset:
+            step, self._offset = config.clock_offset - self._offset, config.clock_offset
+            self._requests.put(lambda: self._jump(step))
 
     def _on_command(self, msg: JointCommandMsg) -> None:
         try:
@@ -237,15 +248,15 @@ class MujocoSimNode(Node):
             self._publish_sensors()
 
     def _publish_sensors(self) -> None:
-        fault = self.parameters.config.sensor_fault
-        if fault == "silent":
+        samples = faulty(self.parameters.config.sensor_fault, self.sim.imu(), self.sim.joints())
+        if samples is None:
             return
-        imu, joints = self.sim.imu(), self.sim.joints()
-        if fault == "nan":
-            imu = replace(imu, quat_w=np.full(4, np.nan))
-            joints = replace(joints, position=np.full(len(joints.position), np.nan))
-        self._imu_pub.publish(self._imu_writer.write(imu))
-        self._joint_pub.publish(self._joint_writer.write(joints))
+        self._imu_pub.publish(self._imu_writer.write(samples[0]))
+        self._joint_pub.publish(self._joint_writer.write(samples[1]))
+
+    def _jump(self, step: float) -> None:
+        """Set the clock by ``step`` [s]; physics and sensors go on."""
+        self.sim.data.time = max(0.0, self.sim.data.time + step)
 
     def _put_back(self) -> None:
         """Stand the robot up in the gantry again; time goes on."""
