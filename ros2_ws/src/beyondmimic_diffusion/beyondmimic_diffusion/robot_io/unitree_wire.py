@@ -1,4 +1,4 @@
-r"""The bytes of Unitree's ``LowState``, ``LowCmd`` and second IMU, without DDS: unpacked and packed at 500 Hz in Python.
+r"""The bytes of Unitree's ``LowState``, ``LowCmd`` and second IMU, without DDS; fast enough for 500 Hz in Python.
 
 On the wire a message is CDR, little endian, behind a header of four bytes; its checksum is taken over the C structure,
 whose first motor is padded differently::
@@ -23,6 +23,7 @@ import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core.errors import BeyondMimicError
 from ..core.robot import g1
@@ -39,7 +40,7 @@ REMOTE_BYTES = 40
 
 SLOT_OF_JOINT: tuple[int, ...] = tuple(g1.UNITREE_JOINT_NAMES.index(name) for name in g1.JOINT_NAMES)
 """Motor slot of each joint in internal order."""
-_SLOTS = slice(0, g1.NUM_JOINTS) if SLOT_OF_JOINT == tuple(range(g1.NUM_JOINTS)) else np.array(SLOT_OF_JOINT)
+_SLOTS = slice(0, g1.NUM_JOINTS) if tuple(range(g1.NUM_JOINTS)) == SLOT_OF_JOINT else np.array(SLOT_OF_JOINT)
 """The same as an index; a slice costs a tenth."""
 
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -103,7 +104,7 @@ class LowState:
     """Of each motor's case and winding [degC], shape (J, 2)."""
     voltage: Array
     """At each motor [V], shape (J,)."""
-    motor_error: Array
+    motor_error: NDArray[np.integer]
     """Unitree's error word of each motor, 0: none; shape (J,)."""
     wireless_remote: bytes = field(default=bytes(REMOTE_BYTES), repr=False)
     """The remote's 40 bytes, see ``unitree_remote``."""
@@ -115,7 +116,7 @@ class LowCmd:
 
     mode_pr: int
     mode_machine: int
-    enabled: Array
+    enabled: NDArray[np.bool_]
     """Whether each motor is switched on, shape (J,), bool."""
     q: Array
     """[rad], shape (J,)."""
