@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from .core.errors import BeyondMimicError
+from .core.errors import BeyondMimicError, ConfigError
 from .graph import BringupArguments, NodeSpec, make_graph, parse_arguments
 from .preflight import check_machine
 
@@ -91,21 +91,39 @@ class Bringup:
     def start(self) -> None:
         """Start every node; each gets a process group of its own, so that Ctrl-C reaches only this program."""
         for spec in self._specs:
-            command = [sys.executable, "-m", spec.module]
-            command += spec.ros_arguments(self._arguments.namespace, self._arguments.log_level)
-            process = subprocess.Popen(
-                command,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                bufsize=1,
-                env=self._environment,
-                start_new_session=True,
-            )
-            self._running.append(_Running(spec, process))
-            reader = threading.Thread(target=self._copy, args=(spec.name, process.stdout), daemon=True)
-            reader.start()
-            self._readers.append(reader)
+            self._running.append(_Running(spec, self._spawn(spec)))
+
+    def restart(self, name: str) -> None:
+        """Start a node again that has ended; one that still runs is killed first.
+
+        Raises:
+            ConfigError: There is no such node.
+        """
+        running = next((r for r in self._running if r.spec.name == name), None)
+        if running is None:
+            raise ConfigError(f"bringup: no node '{name}' to start again; there are {', '.join(self.processes)}")
+        self._note_shared_memory()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.process.pid, signal.SIGKILL)
+        running.process.wait()
+        running.process = self._spawn(running.spec)
+
+    def _spawn(self, spec: NodeSpec) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", spec.module]
+        command += spec.ros_arguments(self._arguments.namespace, self._arguments.log_level)
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            bufsize=1,
+            env=self._environment,
+            start_new_session=True,
+        )
+        reader = threading.Thread(target=self._copy, args=(spec.name, process.stdout), daemon=True)
+        reader.start()
+        self._readers.append(reader)
+        return process
 
     def failed(self) -> tuple[str, int] | None:
         """Name and exit code of the first node that has ended, None while all run; ask often."""
