@@ -21,7 +21,7 @@ def test_a_clip_follows_the_trackers_motion_and_ends_as_it_began(clip):
     joints = clip.states.joint_pos
     assert clip.duration == pytest.approx(6.52)  # the next state of 25 Hz after 6.5 s
     held = joints[[0, 75, 100]]  # at 0, 3 and 4 s, where the motion rests; in between the tracker lags
-    np.testing.assert_allclose(held, expert.motion_joint_pos[[0, 150, 200]], atol=0.25)
+    np.testing.assert_allclose(held, expert.motion.joint_pos[[0, 150, 200]], atol=0.25)
     assert np.abs(joints[90] - joints[0]).max() > 1.0
     assert np.abs(joints[-1] - g1.DEFAULT_JOINT_POS).max() < 0.25  # it sags under its weight
     assert np.linalg.norm(clip.states.root_lin_vel_w[-1]) < 0.1

@@ -73,7 +73,7 @@ def test_an_unknown_expert_is_refused_with_the_known_ones():
 def test_dancers_follow_their_motion_without_falling(name: str):
     expert = make_expert(name)
     assert isinstance(expert, TrackerExpert)
-    motion = expert.motion_joint_pos
+    motion = expert.motion.joint_pos
     sim = MujocoG1(timestep=0.004, sensors=False)
     sim.reset(joint_pos=motion[0])
     expert.reset(observe([sim]))

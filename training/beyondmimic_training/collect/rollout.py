@@ -81,7 +81,7 @@ class Rollout:
     def _observe(self, qpos: Array, qvel: Array, offsets: Array) -> RobotBatch:
         # A fallen robot's row is zero: a valid quaternion keeps the arithmetic clean, nobody reads the result.
         quat = np.where(np.any(qpos[:, 3:7], axis=1, keepdims=True), qpos[:, 3:7], (1.0, 0.0, 0.0, 0.0))
-        return RobotBatch(quat, qvel[:, 3:6], qpos[:, 7:] + offsets, qvel[:, 6:])
+        return RobotBatch.of_coordinates(np.concatenate([qpos[:, :3], quat, qpos[:, 7:]], axis=1), qvel, offsets)
 
     def _advance(self, sim: MujocoG1, targets: Array, t: int, delay_ticks: int) -> None:
         """One control step under the targets that have reached the motors, ``delay_ticks`` after they were decided."""
@@ -150,6 +150,8 @@ def _with_noise(robot: RobotBatch, plans: Sequence[EpisodePlan], rngs: list[np.r
         robot.ang_vel_b + stds[:, :1] * draws[:, :3],
         robot.joint_pos + stds[:, 2:3] * joints[:, 0],
         robot.joint_vel + stds[:, 3:4] * joints[:, 1],
+        robot.root_pos_w,
+        robot.root_lin_vel_b,
     )
 
 

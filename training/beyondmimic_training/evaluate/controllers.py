@@ -76,8 +76,7 @@ class ExpertDriver:
 
     @staticmethod
     def _see(fleet: Fleet) -> RobotBatch:
-        qpos, qvel = fleet.coordinates()
-        return RobotBatch(qpos[:, 3:7], qvel[:, 3:6], qpos[:, 7:], qvel[:, 6:])
+        return RobotBatch.of_coordinates(*fleet.coordinates())
 
 
 class ExpertController:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 from beyondmimic_diffusion.core.errors import ConfigError
-from beyondmimic_diffusion.core.robot import g1
 
+from .expert_file import FOLDER, find_expert_file, open_expert_file
 from .interface import Expert
 from .walker import WalkerExpert
 
@@ -26,19 +25,24 @@ _FILES = {
 
 
 def make_expert(name: str) -> Expert:
-    """Open a Stage 1 policy.
+    """Open a Stage 1 policy: one of :data:`SKILL_IDS`, or one that a YAML file describes (``expert_file.py``).
 
     Raises:
         ConfigError: There is no expert of that name.
-        ArtifactError: The package that ships it is missing.
+        ArtifactError: The package that ships it is missing, or its files are not of this robot.
     """
     if name not in SKILL_IDS:
-        raise ConfigError(f"there is no expert '{name}'; choose one of {sorted(SKILL_IDS)}")
+        file = find_expert_file(name)
+        if file is None:
+            raise ConfigError(
+                f"there is no expert '{name}'; choose one of {sorted(SKILL_IDS)}, a file in "
+                f"training/configs/{FOLDER.name} by its name, or any .yaml file by its path"
+            )
+        return open_expert_file(file)
     if name.endswith("_walker"):
         return WalkerExpert(name, _FILES[name], SKILL_IDS[name])
-    from .tracker import TrackerExpert  # opened only when asked for: its files are 30 times larger
+    from .holosoma_tracker import holosoma_tracker  # opened only when asked for: its files are 30 times larger
 
     # The FastSAC file carries no action scale; its network already puts out radians. Found by trial: with 1.0 it
     # dances; with BeyondMimic's 0.25 effort / kp, which the PPO file needs, it falls within 5 s.
-    scale = np.ones(g1.NUM_JOINTS) if name == "fastsac_dancer" else None
-    return TrackerExpert(name, _FILES[name], SKILL_IDS[name], scale)
+    return holosoma_tracker(name, _FILES[name], SKILL_IDS[name], puts_out_radians=name == "fastsac_dancer")

@@ -16,7 +16,7 @@ CONTROL_DT = 0.02
 
 @dataclass(frozen=True)
 class RobotBatch:
-    """What the experts may see of B robots (no positions, no linear velocity)."""
+    """What the experts may see of B robots. Most see no position and no linear velocity."""
 
     root_quat_w: Array
     """Pelvis orientation wxyz, shape (B, 4)."""
@@ -26,14 +26,34 @@ class RobotBatch:
     """[rad], shape (B, J)."""
     joint_vel: Array
     """[rad/s], shape (B, J)."""
+    root_pos_w: Array | None = None
+    """Pelvis origin [m], shape (B, 3); only trackers with state estimation look at it."""
+    root_lin_vel_b: Array | None = None
+    """Velocity of the pelvis origin in pelvis axes [m/s], shape (B, 3); likewise."""
 
     @staticmethod
     def of(state: RobotState) -> RobotBatch:
         """One robot as a batch of one."""
         quat = np.asarray(state.root_quat_w)[None]
         return RobotBatch(
-            quat, rotate_inverse(quat, state.root_ang_vel_w[None]), state.joint_pos[None], state.joint_vel[None]
+            quat,
+            rotate_inverse(quat, state.root_ang_vel_w[None]),
+            state.joint_pos[None],
+            state.joint_vel[None],
+            state.root_pos_w[None],
+            rotate_inverse(quat, state.root_lin_vel_w[None]),
         )
+
+    @staticmethod
+    def of_coordinates(qpos: Array, qvel: Array, joint_offset: Array | float = 0.0) -> RobotBatch:
+        """Robots given as MuJoCo's coordinates, qpos (B, 36) and qvel (B, 35).
+
+        Args:
+            joint_offset: What the encoders read too much [rad].
+        """
+        quat = qpos[:, 3:7]
+        lin_vel_b = rotate_inverse(quat, qvel[:, :3])
+        return RobotBatch(quat, qvel[:, 3:6], qpos[:, 7:] + joint_offset, qvel[:, 6:], qpos[:, :3], lin_vel_b)
 
     @property
     def gravity_b(self) -> Array:

@@ -96,9 +96,7 @@ def holosoma_gains(network: OnnxNetwork) -> tuple[Array, Array]:
     def vector(key: str) -> Array:
         values = np.asarray(json.loads(network.metadata[key]), dtype=np.float64)
         if values.shape != (g1.NUM_JOINTS,):
-            raise ArtifactMismatchError(
-                f"metadata '{key}' has shape {values.shape}; ({g1.NUM_JOINTS},) was expected"
-            )
+            raise ArtifactMismatchError(f"metadata '{key}' has shape {values.shape}; ({g1.NUM_JOINTS},) was expected")
         return values
 
     return vector("kp"), vector("kd")
