@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Callable
 
-from . import host, messages, packages
+from . import host, messages, packages, unitree
 from .steps import Step
 from .virtualenv import VirtualEnv
 
 PROFILES = {
     "sim": "the stack in simulation, without torch",
+    "unitree": "the stack in simulation, and Unitree's SDK",
     "train": "the stack and training",
     "test": "the stack, training and the test tools",
     "ws": "the stack, training, the test tools and colcon",
 }
-"""Name -> what it is for; each holds all before it."""
-DISK_GB = {"sim": 2.5, "train": 5.0, "test": 5.0, "ws": 5.0}
+"""Name -> what it is for; each holds all before it, Unitree's SDK only where it can be had."""
+DISK_GB = {"sim": 2.5, "unitree": 2.5, "train": 5.0, "test": 5.0, "ws": 5.0}
 """Free space asked for before anything is downloaded [GB]."""
 
 
@@ -40,10 +43,13 @@ class Plan:
         names = list(PROFILES)
         wanted = names[: names.index(profile) + 1]
         steps = self._base(profile)
+        if profile == "unitree":
+            steps.append(self._unitree("unitree", unitree.install_unitree))
         if "train" in wanted:
             steps += self._training()
         if "test" in wanted:
             steps.append(self._pip("test", "Test tools", "test.txt", "sim.txt", "train.txt"))
+            steps.append(self._unitree("unitree_tests", unitree.try_unitree))
         if "ws" in wanted:
             steps.append(self._pip("ws", "colcon", "ws.txt", "sim.txt", "train.txt", "test.txt"))
         return steps
@@ -122,6 +128,11 @@ class Plan:
                 [package / "pyproject.toml"],
             ),
         ]
+
+    def _unitree(self, name: str, install: Callable[[VirtualEnv, Path, Path], None]) -> Step:
+        file = self._requirements / "unitree.txt"
+        inputs = [file, Path(unitree.__file__), os.environ.get("CYCLONEDDS_HOME", "")]
+        return Step(name, "Unitree's SDK and CycloneDDS", lambda log: install(self.venv, file, log), inputs)
 
     def _pip(self, name: str, title: str, file: str, *constraints: str) -> Step:
         paths = [self._requirements / entry for entry in (file, *constraints)]
