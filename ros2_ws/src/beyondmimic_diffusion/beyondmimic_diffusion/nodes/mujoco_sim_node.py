@@ -1,5 +1,5 @@
-"""The simulated G1 as a robot on topics: sensors as Isaac Sim's bridge names them, ground truth apart, ``/clock``,
-and obstacles that can be touched.
+"""The simulated G1: a robot on topics, named as Isaac Sim's bridge names them, or one behind Unitree's DDS; its ground
+truth apart, ``/clock``, and obstacles that can be touched.
 
 The physics has a thread of its own, paced by the steady clock; ROS callbacks only leave requests and the newest
 command. As real motors do, the simulated ones keep following the last command until a new one comes.
@@ -12,35 +12,24 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from beyondmimic_msgs.msg import ExecutorState
-from beyondmimic_msgs.msg import JointCommand as JointCommandMsg
 from geometry_msgs.msg import Vector3Stamped
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import Imu, JointState
 from std_msgs.msg import Float32
 from std_srvs.srv import SetBool, Trigger
 
-from ..core.errors import BeyondMimicError, ConfigError
+from ..core.errors import ConfigError
 from ..core.parameters import param, validate
-from ..core.robot import g1
 from ..core.robot.model import FLOOR_FRICTION
 from ..core.rotations import quat_from_yaw
 from ..core.tasks import Scene, load_scene
-from ..core.types import JointCommand
 from ..ros import qos
-from ..ros.conversions import (
-    ImuWriter,
-    JointMap,
-    JointStateWriter,
-    joint_command_from_msg,
-    odometry_to_msg,
-    time_to_msg,
-)
+from ..ros.conversions import odometry_to_msg, time_to_msg
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import run
 from ..ros.parameters import NodeParameters
@@ -50,6 +39,7 @@ from ..sim.pacer import Pacer
 from ..sim.window import open_window
 from .obstacle_topics import ObstacleTopics
 from .sensor_faults import SENSOR_FAULTS, faulty
+from .simulated_robot import ROBOT_INTERFACES, connect
 
 _LOW_FACTOR = 0.95
 """Below this real-time factor no latency figure means anything."""
@@ -61,9 +51,16 @@ _ANSWER_TIME = 2.0
 class SimConfig:
     """What an operator may choose about the simulation."""
 
+    robot_interface: str = param(
+        "topics",
+        choices=ROBOT_INTERFACES,
+        doc="Sensors and commands on ROS topics, or as Unitree's LowState and LowCmd over DDS on lo.",
+        read_only=True,
+    )
+    unitree_domain: int = param(1, lo=1, hi=232, doc="Domain of that DDS; 0 is that of real robots.", read_only=True)
     clock_frequency: float = param(125.0, unit="Hz", lo=10.0, hi=500.0, doc="Rate of /clock.", read_only=True)
     sensor_frequency: float = param(
-        250.0, unit="Hz", lo=50.0, hi=500.0, doc="Rate of joint_states and imu/data.", read_only=True
+        250.0, unit="Hz", lo=50.0, hi=500.0, doc="Rate of the sensors' messages.", read_only=True
     )
     ground_truth_frequency: float = param(
         50.0, unit="Hz", lo=1.0, hi=500.0, doc="Rate of ground_truth/odom.", read_only=True
@@ -125,7 +122,9 @@ class MujocoSimNode(Node):
         self._offset = config.clock_offset
         self.parameters.on_change(self._on_parameters)
         self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._command: JointCommand | None = None
+        self._robot = connect(self, config.robot_interface, config.imu_frame, config.unitree_domain)
+        # Unitree's simulator publishes no /clock; neither does this one behind its DDS, unless it is asked to.
+        self._keeps_time = config.robot_interface == "topics" or bool(self.get_parameter("use_sim_time").value)
         self._paused = False
         self._stop = threading.Event()
         self._window = open_window(self.sim) if config.viewer else None
@@ -140,23 +139,18 @@ class MujocoSimNode(Node):
         """Stop the physics and wait for its thread."""
         self._stop.set()
         self._thread.join()
+        self._robot.close()
         if self._window is not None:
             self._window.close()
 
     def _make_topics(self, config: SimConfig) -> None:
-        self._joints = JointMap(g1.JOINT_NAMES)
         self._clock_msg = Clock()
-        self._joint_writer = JointStateWriter(g1.JOINT_NAMES)
-        self._imu_writer = ImuWriter(config.imu_frame)
-        self._clock_pub = self.create_publisher(Clock, "/clock", qos.NEWEST)
-        self._joint_pub = self.create_publisher(JointState, "joint_states", qos.STREAM)
-        self._imu_pub = self.create_publisher(Imu, "imu/data", qos.STREAM)
+        self._clock_pub = self.create_publisher(Clock, "/clock", qos.NEWEST) if self._keeps_time else None
         self._truth_pub = self.create_publisher(Odometry, "ground_truth/odom", qos.STREAM)
         self._obstacles: ObstacleTopics | None = None
         if self._scene.obstacles:
             self._obstacles = ObstacleTopics(self, self._scene, self.sim, config.frame_id, config.announce_scene)
         self._factor_pub = self.create_publisher(Float32, "sim/real_time_factor", qos.STREAM)
-        self.create_subscription(JointCommandMsg, "motor_command", self._on_command, qos.NEWEST)
         self.create_subscription(ExecutorState, "executor/state", self._on_executor, qos.LATCHED)
         self.create_subscription(Vector3Stamped, "sim/push", self._on_push, qos.STREAM)
         self.create_service(Trigger, "sim/reset", self._on_reset)
@@ -169,12 +163,6 @@ class MujocoSimNode(Node):
         if config.clock_offset != self._offset:
             step, self._offset = config.clock_offset - self._offset, config.clock_offset
             self._requests.put(lambda: self._jump(step))
-
-    def _on_command(self, msg: JointCommandMsg) -> None:
-        try:
-            self._command = joint_command_from_msg(msg, self._joints)
-        except BeyondMimicError as error:
-            self.get_logger().warning(f"command refused: {error}", throttle_duration_sec=1.0)
 
     def _on_executor(self, msg: ExecutorState) -> None:
         if msg.state == ExecutorState.TRACKING and self.gantry.strength == 1.0:
@@ -224,8 +212,9 @@ class MujocoSimNode(Node):
             self._pacer.wait(self._chunk * self.sim.dt)
 
     def _advance(self) -> None:
-        if self._command is not None:
-            self.sim.apply(self._command)
+        command = self._robot.command()
+        if command is not None:
+            self.sim.apply(command)
         if self.gantry.strength > 0.0:
             for _ in range(self._chunk):
                 self.gantry.apply(self.sim.dt)
@@ -235,13 +224,15 @@ class MujocoSimNode(Node):
         self._steps += self._chunk
 
     def _publish(self) -> None:
-        stamp = self.sim.stamp
-        if self._steps % self._every["clock_frequency"] == 0:
-            self._clock_msg.clock = time_to_msg(stamp)
+        if self._clock_pub is not None and self._steps % self._every["clock_frequency"] == 0:
+            self._clock_msg.clock = time_to_msg(self.sim.stamp)
             self._clock_pub.publish(self._clock_msg)
         if self._steps % self._every["ground_truth_frequency"] == 0:
             config = self.parameters.config
-            self._truth_pub.publish(odometry_to_msg(self.sim.state(), config.frame_id, config.base_frame))
+            # The truth is for whoever judges, on the clock that all nodes have.
+            stamp = self.sim.stamp if self._keeps_time else self.get_clock().now().nanoseconds * 1e-9
+            state = replace(self.sim.state(), stamp=stamp)
+            self._truth_pub.publish(odometry_to_msg(state, config.frame_id, config.base_frame))
             if self._obstacles is not None:
                 self._obstacles.publish(stamp)
         if self._steps % self._every["sensor_frequency"] == 0:
@@ -249,10 +240,8 @@ class MujocoSimNode(Node):
 
     def _publish_sensors(self) -> None:
         samples = faulty(self.parameters.config.sensor_fault, self.sim.imu(), self.sim.joints())
-        if samples is None:
-            return
-        self._imu_pub.publish(self._imu_writer.write(samples[0]))
-        self._joint_pub.publish(self._joint_writer.write(samples[1]))
+        if samples is not None:
+            self._robot.publish(*samples)
 
     def _jump(self, step: float) -> None:
         """Set the clock by ``step`` [s]; physics and sensors go on."""
@@ -260,7 +249,7 @@ class MujocoSimNode(Node):
 
     def _put_back(self) -> None:
         """Stand the robot up in the gantry again; time goes on."""
-        self._command = None
+        self._robot.forget()
         self._stand_up(self.sim.stamp)
         self.gantry.catch()
 
