@@ -69,7 +69,7 @@ def test_requirements_are_pinned_exactly(file):
     lines = [line.split("#")[0].strip() for line in file.read_text(encoding="utf-8").splitlines()]
     packages = [line for line in lines if line and not line.startswith("-c ")]
     assert packages
-    assert [line for line in packages if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
+    assert [line for line in packages if not re.fullmatch(r"[\w.-]+==[\w.]+(; python_version .*)?", line)] == []
 
 
 def test_no_package_is_pinned_in_two_files():
