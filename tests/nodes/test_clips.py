@@ -141,6 +141,7 @@ def rig(ros, tmp_path):
     still_clip().save(tmp_path / "clips" / "still.npz")
     still_clip(lifted=0.3).save(tmp_path / "clips" / "lifted.npz")
     still_clip(20.0).save(tmp_path / "clips" / "long.npz")
+    still_clip(2.4).save(tmp_path / "clips" / "there_and_back.npz")
     one = Rig(ros, policy=str(tmp_path))
     yield one
     one.close()
@@ -196,7 +197,7 @@ def test_a_clip_is_followed_to_the_time_that_was_asked_for_and_no_further(rig):
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        (clip("moonwalk"), ("'moonwalk'", "known are lifted, long, still")),
+        (clip("moonwalk"), ("'moonwalk'", "known are lifted, long, still, there_and_back")),
         (clip(""), ("no clip ''",)),
         (clip("still", until=c.duration_to_msg(5.0)), ("5.0 s", "0.80 s long")),
         (clip("still", until=c.duration_to_msg(-1.0)), ("until",)),
@@ -222,25 +223,64 @@ def test_a_robot_that_does_not_come_to_rest_never_begins(ros, tmp_path):
     rig.close()
 
 
-def test_it_can_be_replaced_and_cancelled_on_the_way_and_then_stands(rig):
-    first = rig.send("play_clip", clip("long"))
+def begun(rig, since):
+    """How far the clip in force has come [s]; NaN if there is none."""
+    terms = [t for g in rig.goals[since:] for t in g.terms if t.type == TERM.CLIP]
+    return [rig.now() - c.time_from_msg(t.clip_start) for t in terms[-1:]]
+
+
+def test_a_clip_that_is_cancelled_is_played_to_its_end_and_then_stands(rig):
+    handle = rig.send("play_clip", clip("there_and_back"))
     rig.until(lambda: TERM.CLIP in rig.kinds())
-    second = rig.send("play_clip", clip("long"))
-    assert rig.end(first)[1].error_code == RESULT.PREEMPTED
-    rig.until(lambda: TERM.CLIP in rig.kinds())
-    rig.until(second.cancel_goal_async().done)
-    status, result = rig.end(second)
+    rig.until(handle.cancel_goal_async().done)
+    status, result = rig.end(handle)
     assert (status, result.error_code) == (CANCELED, RESULT.CANCELED)
     assert math.isnan(result.position_error)
+    rig.live(0.2)
+    assert rig.kinds() == [TERM.CLIP]
     rig.until(rig.standing)
+    (time,) = begun(rig, 0)
+    assert time >= 2.4 - 0.1
 
 
-def test_the_operator_ends_a_clip(rig):
-    handle = rig.send("play_clip", clip("long"))
+def test_a_newer_clip_waits_for_the_end_of_the_one_it_replaces(rig):
+    first = rig.send("play_clip", clip("there_and_back"))
+    rig.until(lambda: TERM.CLIP in rig.kinds())
+    second = rig.send("play_clip", clip("still"))
+    assert rig.end(first)[1].error_code == RESULT.PREEMPTED
+    assert rig.kinds() == [TERM.CLIP]
+    assert rig.end(second)[0] == SUCCEEDED
+    names = [t.clip for g in rig.goals for t in g.terms if t.type == TERM.CLIP]
+    assert names == sorted(names, reverse=True)  # the one, then the other
+
+
+def test_a_pose_is_kept_until_something_else_is_asked_for_and_then_left_by_the_clips_own_end(rig):
+    asked = clip("there_and_back", until=c.duration_to_msg(0.6))
+    assert rig.do("play_clip", asked)[0] == SUCCEEDED
+    rig.until(rig.standing)
+    rig.live(0.5)
+    assert rig.standing()
+    before = len(rig.goals)
+    walk = rig.send("reach_waypoint", place(1.0, 0.0))
+    assert rig.end(walk)[0] == SUCCEEDED
+    kinds = [g.terms[0].type for g in rig.goals[before:]]
+    assert kinds.index(TERM.WAYPOINT) > kinds.index(TERM.CLIP)
+    assert TERM.CLIP not in kinds[kinds.index(TERM.WAYPOINT) :]
+    ends = {c.duration_from_msg(t.clip_until) for g in rig.goals[before:] for t in g.terms if t.type == TERM.CLIP}
+    assert sorted(ends) == pytest.approx([2.4])
+
+
+def test_the_operator_ends_a_clip_and_steers_once_it_is_over(rig):
+    handle = rig.send("play_clip", clip("there_and_back"))
     rig.until(lambda: TERM.CLIP in rig.kinds())
     future = handle.get_result_async()
     rig.ros.until(future.done, lambda: (rig.steer(0.4), rig.robot.step()))
     assert (future.result().status, future.result().result.error_code) == (ABORTED, RESULT.TELEOP)
+    rig.ros.until(
+        lambda: rig.goals[-1].terms[0].velocity.twist.linear.x == 0.4, lambda: (rig.steer(0.4), rig.robot.step())
+    )
+    (time,) = begun(rig, 0)
+    assert time >= 2.4 - 0.1
 
 
 @pytest.mark.parametrize(
@@ -254,7 +294,7 @@ def test_a_clip_ends_when_the_robot_is_lost_on_the_way(rig, spoil, code):
     vars(rig.robot).update(spoil)
     status, result = rig.end(handle)
     assert (status, result.error_code) == (ABORTED, code), result.error_msg
-    rig.until(rig.standing)
+    rig.until(rig.standing)  # long before the clip's end: there is no robot in its pose any more
 
 
 def test_a_clip_given_as_a_term_must_expire(rig):

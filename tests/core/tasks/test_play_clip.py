@@ -9,7 +9,14 @@ import pytest
 from beyondmimic_diffusion.core.guidance.clip import Clip, ClipGoal
 from beyondmimic_diffusion.core.guidance.goals import JoystickGoal
 from beyondmimic_diffusion.core.state import StateSequence
-from beyondmimic_diffusion.core.tasks import ClipTaskConfig, PlayClip, TaskCode, TaskRefusedError, TaskStatus
+from beyondmimic_diffusion.core.tasks import (
+    ClipTaskConfig,
+    FinishClip,
+    PlayClip,
+    TaskCode,
+    TaskRefusedError,
+    TaskStatus,
+)
 
 from tests.reference.point_robot import PointRobot
 
@@ -90,3 +97,46 @@ def test_a_robot_that_does_not_come_to_a_stand_does_not_begin(clip):
 def test_a_time_the_clip_does_not_have_is_refused(clip, until):
     with pytest.raises(TaskRefusedError, match=r"2\.00 s long"):
         PlayClip(clip, lambda state: np.zeros((3, 3)), until=until)
+
+
+def test_what_is_left_of_a_clip_goes_on_from_where_the_robot_is_and_ends_standing(clip):
+    robot = PointRobot((3.0, -2.0), yaw=0.8)
+    task = PlayClip(clip, lambda state: np.zeros((3, 3)), until=1.2)
+    assert task.remainder() is None  # not begun
+    play(task, robot)
+    rest = task.remainder()
+    robot.xy = np.array([4.0, 1.0])
+    first = rest.update(robot.state())
+    (goal,) = first.goals
+    assert goal.until == pytest.approx(clip.duration)
+    assert robot.stamp + rest.config.lead - goal.start == pytest.approx(1.2, abs=robot.dt)
+    np.testing.assert_allclose(goal.keyframes(robot.stamp, 0.2)[0].state.root_pos_w[:2], (4.0, 1.0), atol=1e-9)
+    start, updates = robot.stamp, [first]
+    while not updates[-1].done:
+        robot.stamp += robot.dt
+        updates.append(rest.update(robot.state()))
+    assert robot.stamp - start == pytest.approx(0.8 + rest.config.lead, abs=2 * robot.dt)
+    assert updates[-1].status is TaskStatus.SUCCEEDED and isinstance(updates[-1].goals[0], JoystickGoal)
+
+
+def test_a_clip_played_to_its_end_leaves_nothing(clip):
+    task = PlayClip(clip, lambda state: np.zeros((3, 3)))
+    play(task, PointRobot())
+    assert task.remainder() is None
+    with pytest.raises(TaskRefusedError, match=r"over at 2\.50 s; it is 2\.00 s long"):
+        FinishClip(clip, since=2.5)
+
+
+def test_a_clip_that_wandered_and_turned_is_laid_so_that_it_goes_on_from_here():
+    time = np.arange(LENGTH) * DT
+    yaw, z3, zj = 0.5 * time, np.zeros((LENGTH, 3)), np.zeros((LENGTH, 29))
+    root = np.stack([np.cos(yaw), np.sin(yaw), np.full(LENGTH, 0.76)], axis=-1)
+    quat = np.stack([np.cos(yaw / 2), 0 * yaw, 0 * yaw, np.sin(yaw / 2)], axis=-1)
+    points = np.zeros((LENGTH, 3, 3))
+    arc = Clip("arc", StateSequence(root, quat, z3, z3, zj, zj, points, points), DT, (), ())
+    robot = PointRobot((2.0, 3.0), yaw=-1.0)
+    (goal,) = FinishClip(arc, since=1.0, config=ClipTaskConfig(spacing=DT)).update(robot.state()).goals
+    now = goal.keyframes(robot.stamp, 0.05)[0].state
+    np.testing.assert_allclose(now.root_pos_w[:2], (2.0, 3.0), atol=1e-6)
+    w, x, y, z = now.root_quat_w
+    assert 2.0 * math.atan2(z, w) == pytest.approx(-1.0)

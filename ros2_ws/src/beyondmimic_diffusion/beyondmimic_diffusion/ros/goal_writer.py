@@ -128,7 +128,7 @@ class GoalWriter:
         terms = self._desk.terms
         if terms is not None and time_from_msg(terms.expires) and time_from_msg(terms.expires) <= now:
             terms = self._desk.terms = None
-        return None if self._desk.operator_steers() else terms
+        return None if self._desk.operator_steers() or self._desk.leaving_clip else terms
 
     def _from_terms(self, terms: GuidanceGoal, now: float) -> GuidanceGoal:
         msg = copy.copy(terms)
@@ -145,6 +145,8 @@ class GoalWriter:
         return goals_to_msg(goals, self.seq, now, expires, self._names, self._avoid())
 
     def _goals(self, now: float) -> tuple[Goal, ...]:
+        if self._desk.leaving_clip:
+            return self._desk.goals()
         if self._desk.job is None or self._desk.operator_steers():
             return (self._teleop.goal(time.monotonic(), now),)
         return self._desk.goals()

@@ -15,7 +15,17 @@ from rclpy.node import Node
 from ..core.errors import GoalError
 from ..core.guidance.goals import Goal
 from ..core.guidance.teleop import VelocityTask
-from ..core.tasks import STANDING, ReachWaypoint, Task, TaskCode, TaskRefusedError, TaskStatus, TaskUpdate
+from ..core.tasks import (
+    STANDING,
+    FinishClip,
+    PlayClip,
+    ReachWaypoint,
+    Task,
+    TaskCode,
+    TaskRefusedError,
+    TaskStatus,
+    TaskUpdate,
+)
 from ..core.types import RobotState
 from .deferred_action import ABORTED, CANCELED, SUCCEEDED, DeferredActionServer
 from .frames import FrameError
@@ -77,6 +87,11 @@ class TaskDesk:
         """Given by service, with an expiry or without; in the odometry's frame."""
         self.last_end = ""
         """How the last task ended, for diagnostics."""
+        self._way_back: FinishClip | None = None
+        """Leads out of the pose that a clip was left in; before anything else is done."""
+        self._leaving = False
+        """The way back is being taken."""
+        self._back_goals: tuple[Goal, ...] = STANDING
         self._servers = {
             action.name: DeferredActionServer(
                 node,
@@ -93,9 +108,6 @@ class TaskDesk:
         for server in self._servers.values():
             server.destroy()
         self._servers = {}
-
-    def _starter(self, action: TaskAction) -> Callable[[ServerGoalHandle], None]:
-        return lambda handle: self.start(action, handle.request, handle)
 
     def start(self, action: TaskAction, goal: Any, handle: ServerGoalHandle | None) -> None:
         """Begin a task; one that cannot be done ends at once with the reason, and leaves the one under way alone."""
@@ -136,13 +148,18 @@ class TaskDesk:
         if self.operator_steers():
             self.drop(TaskCode.TELEOP, "the operator steers")
         job = self.job
+        trouble = self._readiness.trouble(under_way=True)
+        state = self._readiness.state()
+        if trouble is not None:
+            self._way_back, self._leaving = None, False  # whatever comes next, it does not begin in that pose
+        elif state is not None and self._goes_back(state):
+            if job is None or job.handle is None or not job.handle.is_cancel_requested:
+                return
         if job is None:
             return
         if job.handle is not None and job.handle.is_cancel_requested:
             self._end(job, CANCELED, TaskCode.CANCELED, "cancelled by the client; standing")
             return
-        trouble = self._readiness.trouble(under_way=True)
-        state = self._readiness.state()
         if trouble is not None or state is None:
             self._end(job, ABORTED, *(trouble or (TaskCode.NOT_READY, "robot_state cannot be read; see the log")))
             return
@@ -162,9 +179,33 @@ class TaskDesk:
         if self.job is not None:
             self._end(self.job, ABORTED, code, message)
 
+    @property
+    def leaving_clip(self) -> bool:
+        """Whether the robot is on its way out of a clip; sticks, terms and tasks wait for that."""
+        return self._leaving
+
     def goals(self) -> tuple[Goal, ...]:
         """What tasks ask for now."""
+        if self._leaving:
+            return self._back_goals
         return STANDING if self.job is None else self.job.goals
+
+    def _goes_back(self, state: RobotState) -> bool:
+        """Take the way back out of a clip, if there is one and anything waits for it; whether it is being taken."""
+        way = self._way_back
+        if way is None:
+            return False
+        if not self._leaving:
+            if self.job is None and self.terms is None and not self.operator_steers():
+                return False
+            self._leaving = True
+        if way.started is None:
+            self._node.get_logger().info(f"clip '{way.clip.name}' is played to its end first: it leads back to a stand")
+        update = way.update(state)
+        self._back_goals = update.goals
+        if update.done:
+            self._way_back, self._leaving = None, False
+        return self._leaving
 
     def target(self) -> ReachWaypoint | None:
         """The waypoint task under way, for displays."""
@@ -193,6 +234,10 @@ class TaskDesk:
 
     def _end(self, job: Job, end: str, code: TaskCode, message: str) -> None:
         self.job = None
+        if isinstance(job.task, PlayClip) and code is not TaskCode.NOT_READY:
+            self._way_back = job.task.remainder()
+            self._leaving = self._way_back is not None and code is not TaskCode.NONE  # a pose asked for is kept
+            self._back_goals = STANDING
         elapsed = self._now() - job.since
         self._tell(job.action, code, message)
         if job.handle is not None:

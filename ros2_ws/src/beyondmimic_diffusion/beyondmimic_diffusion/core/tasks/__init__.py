@@ -1,7 +1,7 @@
 """What the robot can be told to do, as small state machines; and scenes to do it in."""
 
 from .motion import MeanVelocity, ProgressWatch
-from .play_clip import ClipTaskConfig, PlayClip
+from .play_clip import ClipTaskConfig, FinishClip, PlayClip
 from .reach_keyframe import KeyframeTaskConfig, ReachKeyframe
 from .reach_waypoint import ReachWaypoint, WaypointTaskConfig
 from .scene import Obstacle, Scene
@@ -14,6 +14,7 @@ __all__ = [
     "ACTION_CODES",
     "STANDING",
     "ClipTaskConfig",
+    "FinishClip",
     "KeyframeTaskConfig",
     "MeanVelocity",
     "Obstacle",

@@ -77,6 +77,17 @@ class PlayClip(Task):
         """The clip as placed; None before it begins."""
         return self._goal
 
+    def remainder(self) -> FinishClip | None:
+        """What leads from where this task has come to back to standing; None where nothing is left of the clip.
+
+        A pose of a clip may hold the robot: no velocity leads out of one that the data leave by the clip alone.
+        """
+        if self._goal is None or self.started is None:
+            return None
+        since = min(self._newest - self._goal.start, self.until)
+        left = self.clip.duration - since
+        return FinishClip(self.clip, since=since, config=self.config) if left > self.config.spacing else None
+
     def _step(self, state: RobotState, elapsed: float) -> TaskUpdate:
         if self._goal is None:
             before = self._stand.update(state)
@@ -121,6 +132,57 @@ class PlayClip(Task):
         wanted = _local(states.key_pos_w[index], states.root_pos_w[index], states.root_quat_w[index])
         found = _local(np.asarray(self._key_points(state)), state.root_pos_w, state.root_quat_w)
         return float(np.mean(np.linalg.norm(found - wanted, axis=-1)))
+
+
+class FinishClip(Task):
+    """Follow a clip from a time of it to its end, from where the robot is; then stand.
+
+    ``TaskUpdate.distance`` is NaN: nobody asked for a pose.
+    """
+
+    def __init__(self, clip: Clip, *, since: float, config: ClipTaskConfig | None = None):
+        """
+        Args:
+            clip: What is under way.
+            since: Time of the clip that the robot has come to [s]; times before it count as its beginning.
+            config: None: defaults.
+
+        Raises:
+            TaskRefusedError: The clip is over by then.
+        """
+        super().__init__()
+        self.clip = clip
+        self.config = config or ClipTaskConfig()
+        self._since = max(0.0, float(since))
+        if not self._since < clip.duration:
+            raise TaskRefusedError(
+                TaskCode.INVALID_GOAL, f"clip '{clip.name}' is over at {since:.2f} s; it is {clip.duration:.2f} s long"
+            )
+        self._goal: ClipGoal | None = None
+
+    def _step(self, state: RobotState, elapsed: float) -> TaskUpdate:
+        if self._goal is None:
+            self._goal = self._place(state)
+        left = self._goal.start + self.clip.duration - state.stamp
+        return TaskUpdate((self._goal,), predicted_time=left) if left > 0.0 else succeeded(math.nan)
+
+    def _place(self, state: RobotState) -> ClipGoal:
+        """The clip, laid so that its state of that time stands where the robot stands, and faces where it faces."""
+        states = self.clip.states
+        index = round(self._since / self.clip.dt)
+        yaw = float(yaw_of(state.root_quat_w)) - float(
+            yaw_of(states.root_quat_w[index]) - yaw_of(states.root_quat_w[0])
+        )
+        gone = states.root_pos_w[index] - states.root_pos_w[0]
+        gone = rotate_yaw(np.asarray(gone), yaw - yaw_of(states.root_quat_w[0]))
+        return ClipGoal(
+            clip=self.clip,
+            start=state.stamp + self.config.lead - self._since,
+            xy_w=np.asarray(state.root_pos_w[:2]) - gone[:2],
+            yaw_w=yaw,
+            until=self.clip.duration,
+            spacing=max(self.config.spacing, self.clip.dt),
+        )
 
 
 def _local(points: Array, root: Array, quat: Array) -> Array:
