@@ -1,4 +1,4 @@
-"""``python -m beyondmimic_training COMMAND``: collect, clip, train, export, evaluate, report, smoke, bench."""
+"""The command line, ``python -m beyondmimic_training COMMAND``: one module per command."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ COMMANDS = {
     "clip": ("beyondmimic_training.clip", "record a motion that the policy can be led into"),
     "train": ("beyondmimic_training.train", "train a denoiser on data sets"),
     "export": ("beyondmimic_training.export_onnx", "checkpoint -> ONNX, manifest and golden vectors"),
+    "build-engine": ("beyondmimic_training.build_engine", "policy folder -> TensorRT engine for the GPU here, proved"),
     "evaluate": ("beyondmimic_training.evaluate.command", "closed-loop suites in MuJoCo, with the expert beside"),
     "report": ("beyondmimic_training.report", "every closed-loop figure of a policy, and the tables made of them"),
     "smoke": ("beyondmimic_training.smoke", "all of the above, tiny"),

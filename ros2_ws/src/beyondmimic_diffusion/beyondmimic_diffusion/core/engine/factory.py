@@ -6,15 +6,18 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ArtifactError, ConfigError
+from ..errors import ArtifactError, BeyondMimicError, ConfigError
 from ..protocols import Denoiser
-from .golden import INT8_TOLERANCE, check_golden
+from .engine_manifest import ENGINE_FILE
+from .golden import GOLDEN_TOLERANCE, INT8_TOLERANCE, check_golden
 from .manifest import PolicyManifest
 
 INT8 = "onnx-int8"
-BACKENDS = ("auto", "onnx", INT8, "torch", "tensorrt")
-"""'auto' is ONNX Runtime, with 8-bit weights where the folder has them; torch
-where a folder has no ONNX file but torch weights."""
+ONNX_CUDA = "onnx-cuda"
+BACKENDS = ("auto", "tensorrt", ONNX_CUDA, "onnx", INT8, "torch")
+"""'auto' is the first of these that the folder and the machine have and whose golden vectors hold: TensorRT (an engine
+beside the policy, and a GPU), ONNX Runtime on a GPU, on the CPU with 8-bit weights, on the CPU; torch where a folder
+has no ONNX file but torch weights."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +27,12 @@ class LoadedPolicy:
     manifest: PolicyManifest
     denoiser: Denoiser
     backend_name: str
-    """'onnx', 'onnx-int8' or 'torch'."""
+    """One of :data:`BACKENDS` but 'auto'."""
     folder: Path
     golden_error: float
     """Largest difference from the golden vectors, normalised units."""
+    passed_over: tuple[str, ...] = ()
+    """Backends that 'auto' would have preferred, each with the reason why not: for the log."""
 
 
 def load_policy(folder: str | Path, backend: str = "auto") -> LoadedPolicy:
@@ -44,43 +49,74 @@ def load_policy(folder: str | Path, backend: str = "auto") -> LoadedPolicy:
     folder = Path(folder)
     if not folder.is_dir():
         raise ArtifactError(f"policy folder {folder} does not exist")
-    manifest = PolicyManifest.load(folder)
-    name = _choose(folder, backend)
-    denoiser = _make(name, folder, manifest)
-    if name != INT8:
-        return LoadedPolicy(manifest, denoiser, name, folder, check_golden(folder, denoiser))
-    try:
-        return LoadedPolicy(manifest, denoiser, name, folder, check_golden(folder, denoiser, INT8_TOLERANCE))
-    except ArtifactError:  # a processor whose 8-bit products saturate; the float file gives the exported results
-        if backend != "auto":
-            raise
-        return load_policy(folder, "onnx")
-
-
-def _choose(folder: Path, backend: str) -> str:
-    """The backend to use."""
     if backend not in BACKENDS:
         raise ConfigError(f"unknown backend '{backend}'; known are {', '.join(BACKENDS)}")
-    if backend == "tensorrt":
-        raise ConfigError("backend 'tensorrt' is not available in this build; use 'onnx' (CPU) or 'torch'")
+    manifest = PolicyManifest.load(folder)
     if backend != "auto":
-        return backend
-    if (folder / "model_int8.onnx").exists():
-        return INT8
+        return _load(backend, folder, manifest, ())
+    *preferred, last = _candidates(folder)
+    passed_over: list[str] = []
+    for name in preferred:
+        reason = _unavailable(name, folder)
+        if not reason:
+            try:
+                return _load(name, folder, manifest, tuple(passed_over))
+            except BeyondMimicError as error:
+                if name == INT8 and not isinstance(error, _OtherResultError):
+                    raise  # a damaged file; a processor whose 8-bit products saturate is no reason to give up
+                reason = str(error)
+        passed_over.append(f"not {name}: {reason}")
+    return _load(last, folder, manifest, tuple(passed_over))
+
+
+def _candidates(folder: Path) -> list[str]:
+    """What 'auto' tries, in this order."""
     if not (folder / "model.onnx").exists() and (folder / "model.pt").exists():
-        return "torch"
-    return "onnx"
+        return ["torch"]
+    return ["tensorrt", ONNX_CUDA, *([INT8] if (folder / "model_int8.onnx").exists() else []), "onnx"]
 
 
-def _make(name: str, folder: Path, manifest: PolicyManifest) -> Denoiser:
-    """Import one backend and build it; each needs a package that need not be installed."""
+def _unavailable(name: str, folder: Path) -> str:
+    """Why a preferred backend cannot even be tried; empty if it can."""
+    if name == "tensorrt" and not (folder / ENGINE_FILE).exists():
+        return f"no engine {ENGINE_FILE} beside the policy"
+    if name == ONNX_CUDA and importlib.util.find_spec("onnxruntime") is not None:
+        from .onnx_backend import has_cuda
+
+        return "" if has_cuda() else "this ONNX Runtime knows no GPU"
+    return ""
+
+
+class _OtherResultError(ArtifactError):
+    """The golden vectors do not hold."""
+
+
+def _load(name: str, folder: Path, manifest: PolicyManifest, passed_over: tuple[str, ...]) -> LoadedPolicy:
+    """One backend, proved."""
+    denoiser, tolerance = _make(name, folder, manifest)
+    try:
+        worst = check_golden(folder, denoiser, tolerance)
+    except ArtifactError as error:
+        raise _OtherResultError(str(error)) from error
+    return LoadedPolicy(manifest, denoiser, name, folder, worst, passed_over)
+
+
+def _make(name: str, folder: Path, manifest: PolicyManifest) -> tuple[Denoiser, float]:
+    """Import one backend and build it; each needs a package that need not be installed. Also its golden tolerance."""
+    if name == "tensorrt":
+        from .tensorrt_backend import TensorRtDenoiser
+
+        engine = TensorRtDenoiser(folder, manifest)
+        return engine, engine.engine_manifest.golden_tolerance
     package = "torch" if name == "torch" else "onnxruntime"
     if importlib.util.find_spec(package) is None:
         raise ConfigError(f"backend '{name}' needs the Python package '{package}', which is not installed")
     if name != "torch":
         from .onnx_backend import INT8_FILE, ONNX_FILE, OnnxDenoiser
 
-        return OnnxDenoiser(folder / (INT8_FILE if name == INT8 else ONNX_FILE), manifest)
+        path = folder / (INT8_FILE if name == INT8 else ONNX_FILE)
+        tolerance = INT8_TOLERANCE if name == INT8 else GOLDEN_TOLERANCE
+        return OnnxDenoiser(path, manifest, cuda=name == ONNX_CUDA), tolerance
     from .torch_backend import WEIGHTS_FILE, TorchDenoiser
 
-    return TorchDenoiser.load(folder / WEIGHTS_FILE, manifest)
+    return TorchDenoiser.load(folder / WEIGHTS_FILE, manifest), GOLDEN_TOLERANCE

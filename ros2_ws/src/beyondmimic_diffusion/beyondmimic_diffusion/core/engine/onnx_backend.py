@@ -19,55 +19,55 @@ Outputs: ``clean_states`` (batch, H, S) and ``clean_actions`` (batch, Ha, A), fl
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
-from ..errors import ArtifactError, ArtifactMismatchError
+from ..errors import ArtifactError, ArtifactMismatchError, ConfigError
 from ..types import Conditioning, Levels, Sample
+from .files import sha256_of
 from .manifest import PolicyManifest
+from .network_io import INPUT_NAMES, OUTPUT_NAMES, feed_of, input_shapes
 
 ONNX_FILE = "model.onnx"
 INT8_FILE = "model_int8.onnx"
 """8-bit weights, activations quantised per call: faster where the CPU has VNNI instructions. A call's activations share
 one scale over the whole batch, so the plans of a batch are not exactly those of each robot alone."""
-INPUT_NAMES = ("states", "actions", "history", "current", "state_levels", "action_levels")
-OUTPUT_NAMES = ("clean_states", "clean_actions")
+CUDA_PROVIDER = "CUDAExecutionProvider"
+CPU_PROVIDER = "CPUExecutionProvider"
+
+__all__ = [
+    "CUDA_PROVIDER",
+    "INPUT_NAMES",
+    "INT8_FILE",
+    "ONNX_FILE",
+    "OUTPUT_NAMES",
+    "OnnxDenoiser",
+    "input_shapes",
+    "sha256_of",
+]
 
 
-def sha256_of(path: str | Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
-def input_shapes(manifest: PolicyManifest) -> dict[str, tuple[int, ...]]:
-    """Shape of each input without its batch axis."""
-    horizon, action_horizon = manifest.horizon, manifest.action_horizon
-    state_dim, action_dim = manifest.state_dim, manifest.action_dim
-    return {
-        "states": (horizon, state_dim),
-        "actions": (action_horizon, action_dim),
-        "history": (manifest.history_len, state_dim + action_dim),
-        "current": (state_dim,),
-        "state_levels": (horizon,),
-        "action_levels": (action_horizon,),
-    }
+def has_cuda() -> bool:
+    """Whether this ONNX Runtime was built with CUDA; a GPU may still be missing."""
+    return CUDA_PROVIDER in ort.get_available_providers()
 
 
 class OnnxDenoiser:
     """``Denoiser`` backed by an ONNX file, on one thread, so that the same input always gives the same bits."""
 
-    def __init__(self, path: str | Path, manifest: PolicyManifest, *, threads: int = 1):
+    def __init__(self, path: str | Path, manifest: PolicyManifest, *, threads: int = 1, cuda: bool = False):
         """
         Args:
             path: The ONNX file.
             manifest: Its facts; hash and shapes are compared.
             threads: Of one network call. More than one pays only where cores are idle.
+            cuda: On the GPU, in full single precision.
 
         Raises:
             ArtifactError: No file, a damaged one, or not the one the manifest was written for.
+            ConfigError: ``cuda``, and ONNX Runtime finds no GPU.
             ArtifactMismatchError: A sound file with other inputs or outputs.
         """
         path = Path(path)
@@ -81,24 +81,20 @@ class OnnxDenoiser:
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leave the cores to the rest
         options.log_severity_level = 3
+        providers = [(CUDA_PROVIDER, {"use_tf32": "0"})] if cuda else [CPU_PROVIDER]
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(str(path), options, providers=providers)
         except Exception as error:  # ONNX Runtime raises several unrelated types
             raise ArtifactError(
                 f"ONNX Runtime {ort.__version__} cannot load {path}: {error}; export the policy again"
             ) from error
+        if cuda and self._session.get_providers()[0] != CUDA_PROVIDER:  # it falls back to the CPU without an error
+            raise ConfigError(f"ONNX Runtime {ort.__version__} finds no GPU; it offers {self._session.get_providers()}")
         _check_graph(self._session, path, manifest)
 
     def __call__(self, sample: Sample, conditioning: Conditioning, levels: Levels) -> Sample:
         """See :class:`~..protocols.Denoiser`."""
-        feed = {
-            "states": np.ascontiguousarray(sample.states, np.float32),
-            "actions": np.ascontiguousarray(sample.actions, np.float32),
-            "history": np.ascontiguousarray(conditioning.history, np.float32),
-            "current": np.ascontiguousarray(conditioning.current, np.float32),
-            "state_levels": np.ascontiguousarray(levels.states, np.int64),
-            "action_levels": np.ascontiguousarray(levels.actions, np.int64),
-        }
+        feed = feed_of(sample, conditioning, levels)
         states, actions = self._session.run(OUTPUT_NAMES, feed)
         return Sample(np.asarray(states), np.asarray(actions))
 
