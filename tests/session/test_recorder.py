@@ -191,3 +191,40 @@ def test_one_lossy_publisher_makes_the_recorder_ask_for_no_guarantee(nodes):
         time.sleep(0.01)
     assert matching_qos(offers).reliability is ReliabilityPolicy.BEST_EFFORT
     assert matching_qos(offers[:1]).reliability is ReliabilityPolicy.RELIABLE
+
+
+def test_when_the_disk_is_full_the_recorder_says_so_once_and_the_newest_messages_are_still_seen(tmp_path):
+    class FullDisk:
+        path = tmp_path / "session.mcap"
+        written = 0
+
+        def add_channel(self, *_):
+            pass
+
+        def write(self, *_):
+            self.written += 1
+            if self.written > 3:
+                raise OSError(28, "No space left on device")
+
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    listener, talker = (rclpy.create_node(name, context=context) for name in ("full_disk", "talker"))
+    try:
+        file = FullDisk()
+        recorder = Recorder(listener, file)
+        publisher = talker.create_publisher(bm.Heartbeat, "full_disk_test", 10)
+        end = time.monotonic() + 20.0
+        number = 0
+        while not recorder.trouble or recorder.newest("/full_disk_test").progress < 10:
+            assert time.monotonic() < end
+            number += 1
+            publisher.publish(bm.Heartbeat(progress=number))
+            time.sleep(0.02)
+            recorder.poll()
+        assert recorder.trouble == "recording stopped: session.mcap: No space left on device"
+        assert file.written == 4
+    finally:
+        recorder.close()
+        listener.destroy_node()
+        talker.destroy_node()
+        context.try_shutdown()

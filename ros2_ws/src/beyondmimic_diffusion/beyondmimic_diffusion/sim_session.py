@@ -152,6 +152,7 @@ def _drive(
         except SessionError as error:
             failure = str(error)
             console.say(f"ended early: {failure}")
+        failure = failure or stack.recorder.trouble
         notes["end"] = stack.sim_time()
         metadata.update({key: json.dumps(value) for key, value in notes.items()})
         console.say("ending the stack")

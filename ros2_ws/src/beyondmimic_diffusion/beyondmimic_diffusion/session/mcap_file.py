@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from mcap.writer import Writer
@@ -66,7 +67,11 @@ class McapFile:
         self._writer.add_metadata(name, values)
 
     def close(self) -> None:
-        """Write the index and close the file; a second call does nothing."""
+        """Write the index and close the file; a second call does nothing.
+
+        On a full disk the index is missing, and readers have to do without it.
+        """
         if not self._stream.closed:
-            self._writer.finish()
-            self._stream.close()
+            for last_step in (self._writer.finish, self._stream.close):
+                with contextlib.suppress(OSError):
+                    last_step()

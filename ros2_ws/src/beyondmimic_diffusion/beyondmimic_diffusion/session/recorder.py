@@ -75,6 +75,8 @@ class Recorder:
         """Newest message by topic."""
         self.unreadable: dict[str, str] = {}
         """Topics that could not be recorded, with the reason."""
+        self.trouble = ""
+        """Why nothing is recorded any more, e.g. a full disk; what comes is still shown in :attr:`latest`."""
         self._sim_anchor: tuple[float, int] | None = None
 
     def poll(self) -> None:
@@ -111,7 +113,7 @@ class Recorder:
             while (taken := subscription.handle.take_message(subscription.msg_type, True)) is not None:
                 data, info = taken
                 published = info["source_timestamp"] or time.time_ns()
-                self._file.write(topic, data, info["received_timestamp"] or published, published)
+                self._write(topic, data, info["received_timestamp"] or published, published)
                 seen += 1
                 newest = (data, published)
         if newest is None:
@@ -119,6 +121,15 @@ class Recorder:
         self.latest[topic] = RawMessage(type_name, newest[0], newest[1], seen)
         if topic == _CLOCK:
             self._sim_anchor = (_clock_seconds(newest[0]), newest[1])
+
+    def _write(self, topic: str, data: bytes, received_ns: int, published_ns: int) -> None:
+        """A recording that cannot go on must not end what it records."""
+        if self.trouble:
+            return
+        try:
+            self._file.write(topic, data, received_ns, published_ns)
+        except OSError as error:
+            self.trouble = f"recording stopped: {self._file.path.name}: {error.strerror or error}"
 
     def _discover(self) -> None:
         for topic, type_names in self._node.get_topic_names_and_types():

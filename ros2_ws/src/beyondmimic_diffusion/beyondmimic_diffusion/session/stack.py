@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -179,7 +180,8 @@ class NodeLog:
         with self._lock:
             if self._file.closed:
                 return
-            self._file.write(line + "\n")
+            with contextlib.suppress(OSError):  # on a full disk the nodes must still be read, or they wait to write
+                self._file.write(line + "\n")
             self._lines.append(line)
         if not self.quiet and any(mark in line for mark in _BAD):
             self._console.say(line)
@@ -192,7 +194,7 @@ class NodeLog:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
+        with self._lock, contextlib.suppress(OSError):
             self._file.close()
 
 
@@ -226,7 +228,8 @@ def running_stack(
                     stack.close()
     finally:
         rclpy.try_shutdown()
-        file.add_metadata(METADATA, metadata)
+        with contextlib.suppress(OSError):  # a full disk; the recorder has said so
+            file.add_metadata(METADATA, metadata)
         file.close()
         log.close()
 
