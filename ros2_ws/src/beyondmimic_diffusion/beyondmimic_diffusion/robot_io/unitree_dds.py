@@ -6,24 +6,16 @@ the bytes it is on the wire, for ``unitree_wire`` to unpack.
 
 from __future__ import annotations
 
-import ctypes
 import importlib
-import importlib.metadata
-import importlib.util
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..core.errors import BeyondMimicError
+from .cyclonedds_library import DdsError, check_cyclonedds
 from .network_interface import check_interface
 
-CYCLONEDDS = "0.10"
-"""Series that the robot's own processes use."""
-_INSTALL = "set it up with: python3 -m scripts.environment test (or see docs/robot.md)"
-_DEPTH = 16
+_DEPTH = 64
 """Messages that wait for their reader; older ones are dropped."""
 _POLL = 100_000_000
 """How often a reader looks whether it should end [ns]."""
@@ -31,13 +23,11 @@ _MAX_BLOCKING = 1_000_000
 """Longest that a write may wait for room [ns]."""
 _DISCOVERED = 1000
 """Participants or endpoints looked at in one go."""
+_NAME_TAG = b"beyondmimic:"
+"""Before a participant's name in what it tells all others."""
 _DOMAIN_XML = """<CycloneDDS><Domain Id="any"><General><Interfaces>
 <NetworkInterface name="{interface}" priority="default" multicast="default"/>
 </Interfaces></General></Domain></CycloneDDS>"""
-
-
-class DdsError(BeyondMimicError):
-    """CycloneDDS is missing, of the wrong version, or refuses."""
 
 
 class Channel(NamedTuple):
@@ -56,71 +46,26 @@ SECONDARY_IMU = Channel("rt/secondary_imu", "IMUState_")
 """In the torso."""
 
 
-def check_cyclonedds(version: str | None = None) -> None:
-    """Refuse what would not work or would endanger the robot, then load the libraries; does nothing the second time.
-
-    Args:
-        version: Of the installed ``cyclonedds``; asked of the environment if None.
-
-    Raises:
-        DdsError: CycloneDDS or Unitree's package is missing, or CycloneDDS is of another series.
-    """
-    if version is None:
-        try:
-            version = importlib.metadata.version("cyclonedds")
-        except importlib.metadata.PackageNotFoundError:
-            raise DdsError(f"cyclonedds is not installed; {_INSTALL}") from None
-    if version.split(".")[0] == "11":
-        raise DdsError(
-            f"cyclonedds {version} is installed: its discovery crashes every CycloneDDS 0.10 process that hears it, "
-            "the robot's own among them. Never start it on a robot's network; "
-            f"pip uninstall cyclonedds, then {_INSTALL}"
-        )
-    if not version.startswith(f"{CYCLONEDDS}."):
-        raise DdsError(f"cyclonedds {version} is installed, the robot speaks {CYCLONEDDS}.x; {_INSTALL}")
-    if importlib.util.find_spec("unitree_sdk2py") is None:
-        raise DdsError(f"unitree_sdk2py is not installed; {_INSTALL}")
-    _load_libraries()
-
-
-def _load_libraries() -> None:
-    """Let ``import cyclonedds`` find its libraries wherever set-up put them, whatever LD_LIBRARY_PATH says."""
-    spec = importlib.util.find_spec("cyclonedds")
-    assert spec is not None and spec.origin is not None
-    names: dict[str, Any] = {}
-    exec((Path(spec.origin).parent / "__library__.py").read_text(), names)  # two generated assignments
-    library = Path(names["library_path"])
-    if names.get("in_wheel") or not library.exists():
-        return
-    os.environ["CYCLONEDDS_HOME"] = str(library.parents[1])
-    waiting = [*sorted(library.parent.glob("libiceoryx_*.so.?")), library]
-    for _ in range(len(waiting)):  # each needs some of the others
-        waiting = [path for path in waiting if not _loaded(path)]
-
-
-def _loaded(path: Path) -> bool:
-    try:
-        ctypes.CDLL(str(path))
-    except OSError:
-        return False
-    return True
-
-
 @dataclass(frozen=True)
 class Endpoint:
-    """A publisher of or subscriber to a topic that is not this participant's."""
+    """A publisher of or subscriber to a topic that is not this participant's; empty where it does not tell."""
 
     key: str
     """DDS's identifier of it."""
-    process: str
-    """Program, process id and machine as far as it tells."""
-    pid: int
-    """0 if it does not tell."""
+    name: str = ""
+    """Given to its :class:`Participant`, if it is one of ours."""
+    process: str = ""
+    """Program, as the system knows it."""
+    pid: int = 0
+    host: str = ""
 
     @property
     def text(self) -> str:
         """For a sentence."""
-        return self.process or f"an unnamed process (DDS key {self.key})"
+        where = f"process {self.pid or '?'} on {self.host or '?'}"
+        if not self.process:
+            return self.name or f"an unnamed process (DDS key {self.key})"
+        return f"{self.name or self.process} ({where})"
 
 
 class _Discovered:
@@ -145,11 +90,12 @@ class Participant:
     """Domain -> its interface and its handle: CycloneDDS configures a domain once for a process."""
     _lock = threading.Lock()
 
-    def __init__(self, domain: int, network_interface: str):
+    def __init__(self, domain: int, network_interface: str, name: str = ""):
         """
         Args:
             domain: 0 on the robot.
             network_interface: Name of the only one to be used, ``lo`` for this machine alone.
+            name: By which other processes shall know this one, e.g. a node's full name.
 
         Raises:
             ConfigError: No such interface, or nothing can go over it.
@@ -158,13 +104,13 @@ class Participant:
         check_interface(network_interface)
         check_cyclonedds()
         from cyclonedds import builtin
-        from cyclonedds.core import DDSException
+        from cyclonedds.core import DDSException, Policy, Qos
         from cyclonedds.domain import DomainParticipant
 
         self.domain, self.network_interface = domain, network_interface
         self._configure()
         try:
-            self.entity = DomainParticipant(domain)
+            self.entity = DomainParticipant(domain, Qos(Policy.Userdata(_NAME_TAG + name.encode())) if name else None)
         except DDSException as error:
             raise DdsError(f"DDS domain {domain} on {network_interface}: {error}") from error
         self._guid = self.entity.guid
@@ -211,20 +157,26 @@ class Participant:
         found = [e for e in endpoints.alive() if e.topic_name == topic and e.participant_key != self._guid]
         if not found:
             return []
-        processes = {participant.key: _process(participant.qos) for participant in self._participants.alive()}
-        return [Endpoint(str(e.key), *processes.get(e.participant_key, ("", 0))) for e in found]
+        owners = {participant.key: _owner(participant.qos) for participant in self._participants.alive()}
+        return [Endpoint(str(e.key), **owners.get(e.participant_key, {})) for e in found]
 
 
-def _process(qos: Any) -> tuple[str, int]:
-    """Program, process and machine that a participant tells of itself."""
-    told: dict[str, str] = {}
+def _owner(qos: Any) -> dict[str, Any]:
+    """What a participant tells of itself, as fields of an :class:`Endpoint`."""
+    properties: dict[str, str] = {}
+    name = ""
     for policy in qos or ():
-        if type(policy).__qualname__ == "Policy.Property":
-            told[policy.key] = policy.value
-    pid = told.get("__Pid", "")
-    if "__ProcessName" not in told:
-        return "", int(pid or 0)
-    return f"{told['__ProcessName']} (process {pid or '?'} on {told.get('__Hostname', '?')})", int(pid or 0)
+        if hasattr(policy, "key"):
+            properties[policy.key] = policy.value
+        elif hasattr(policy, "data") and policy.data.startswith(_NAME_TAG):
+            name = policy.data.removeprefix(_NAME_TAG).decode(errors="replace")
+    pid = properties.get("__Pid", "0")
+    return {
+        "name": name,
+        "process": properties.get("__ProcessName", ""),
+        "pid": int(pid) if pid.isdigit() else 0,
+        "host": properties.get("__Hostname", ""),
+    }
 
 
 class RawReader:
