@@ -7,6 +7,7 @@ the bytes it is on the wire, for ``unitree_wire`` to unpack.
 from __future__ import annotations
 
 import importlib
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -113,6 +114,7 @@ class Participant:
             self.entity = DomainParticipant(domain, Qos(Policy.Userdata(_NAME_TAG + name.encode())) if name else None)
         except DDSException as error:
             raise DdsError(f"DDS domain {domain} on {network_interface}: {error}") from error
+        self.host = socket.gethostname()
         self._guid = self.entity.guid
         self._participants = _Discovered(self.entity, builtin.BuiltinTopicDcpsParticipant)
         self._publications = _Discovered(self.entity, builtin.BuiltinTopicDcpsPublication)
