@@ -8,19 +8,29 @@ import sys
 from pathlib import Path
 
 from .catalogue import CATALOGUE
-from .runner import as_table, replace_table, run_faults, write
+from .results import Journal, as_table, replace_table, write
+from .runner import run_faults
 
 
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="make test-faults")
     parser.add_argument("--n", type=int, default=5, help="injections of each fault (default: %(default)s)")
-    parser.add_argument("--only", default="", help=f"names, comma-separated: {', '.join(f.name for f in CATALOGUE)}")
+    parser.add_argument(
+        "--only",
+        default="",
+        help="names, comma-separated; their rows are taken anew, the others are kept: "
+        + ", ".join(fault.name for fault in CATALOGUE),
+    )
+    parser.add_argument("--resume", action="store_true", help="go on where an earlier run broke off")
     parser.add_argument("--policy", default="policies/walk")
     parser.add_argument("--real-time-factor", type=float, default=1.0, help="below 1 on a busy machine")
     parser.add_argument("--out", type=Path, default=Path("out/faults"))
-    parser.add_argument("--docs", type=Path, help="page whose table is to be replaced, e.g. docs/safety.md")
+    parser.add_argument("--docs", type=Path, help="put the newest table into this page and run nothing")
     arguments = parser.parse_args()
+    if arguments.docs:
+        replace_table(arguments.docs, arguments.out)
+        return 0
     names = [name for name in arguments.only.split(",") if name]
     unknown = set(names) - {fault.name for fault in CATALOGUE}
     if unknown:
@@ -28,12 +38,15 @@ def main() -> int:
     faults = [fault for fault in CATALOGUE if not names or fault.name in names]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave by the door: the stack is ended on the way out
     arguments.out.mkdir(parents=True, exist_ok=True)
+    journal = Journal(arguments.out)
+    if not arguments.resume:
+        journal.forget(names or None)
+        (arguments.out / "nodes.log").unlink(missing_ok=True)
     say = lambda line: print(line, flush=True)  # noqa: E731
-    rows = run_faults(faults, arguments.n, arguments.out, arguments.real_time_factor, arguments.policy, say)
-    write(rows, arguments.out)
+    run_faults(faults, arguments.n, arguments.out, arguments.real_time_factor, arguments.policy, say)
+    rows = [row for row in journal.rows(CATALOGUE) if row.tries]
+    write(rows, arguments.out, arguments.real_time_factor)
     say("\n" + as_table(rows))
-    if arguments.docs:
-        replace_table(arguments.docs, rows, arguments.real_time_factor)
     return 0 if all(row.passed for row in rows) else 1
 
 

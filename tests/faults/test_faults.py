@@ -13,8 +13,11 @@ pytest.importorskip("beyondmimic_msgs.msg", reason="beyondmimic_msgs is not buil
 pytest.importorskip("mujoco", reason="the simulator needs mujoco")
 pytest.importorskip("onnxruntime", reason="the policy needs onnxruntime")
 
-from tests.faults.catalogue import CATALOGUE, Fault, Outcome, forged_plan, goes_on  # noqa: E402
-from tests.faults.runner import Row, as_table, run_faults  # noqa: E402
+from tests.faults.catalogue import CATALOGUE  # noqa: E402
+from tests.faults.fault import Fault, Outcome  # noqa: E402
+from tests.faults.reactions import goes_on  # noqa: E402
+from tests.faults.results import Journal, Row, as_table, replace_table, write  # noqa: E402
+from tests.faults.runner import run_faults  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.sim, pytest.mark.slow]
 QUICK = ("plan_nan", "planner_frozen", "executor_frozen")
@@ -39,8 +42,8 @@ def test_the_reaction_to_the_fault_comes_and_nothing_else_goes_wrong(rows, name)
     assert row.reacted, row.outcomes
 
 
-def fault(deadline=0.1):
-    return Fault("f", "a fault", "damps", deadline, "sim", forged_plan(lambda plan: None), goes_on())
+def fault(deadline=0.1, name="f"):
+    return Fault(name, "a fault", "damps", deadline, "sim", lambda rig: None, goes_on())
 
 
 @pytest.mark.parametrize(
@@ -61,3 +64,35 @@ def test_a_row_passes_only_if_each_reaction_came_in_time_and_clean(outcomes, rea
 
 def test_a_fault_that_could_not_be_injected_is_no_success():
     assert not Row(fault(), [Outcome(0.01)], ["the robot does not walk"]).passed
+
+
+def test_what_only_has_to_go_on_has_no_time_to_miss_and_shows_none():
+    row = Row(fault(deadline=None), [Outcome(0.0), Outcome(0.0)])
+    assert row.passed
+    assert as_table([row]).splitlines()[-1] == "| a fault | damps | - | - | 2 | 2 of 2 | - |"
+
+
+def test_the_journal_gives_back_what_was_written_and_forgets_single_faults(tmp_path):
+    first, second = fault(name="first"), fault(name="second")
+    journal = Journal(tmp_path)
+    journal.add(first, Outcome(0.05, (), "walks on"))
+    journal.add(second, Outcome(None, ("no damping",)))
+    journal.not_run(second, "the robot does not walk")
+    again = Journal(tmp_path).rows([second, first])
+    assert [row.fault.name for row in again] == ["second", "first"]
+    assert again[0].outcomes == [Outcome(None, ("no damping",))]
+    assert again[0].not_run == ["the robot does not walk"]
+    assert again[1].outcomes == [Outcome(0.05, (), "walks on")]
+    Journal(tmp_path).forget(["second"])
+    assert [row.tries for row in Journal(tmp_path).rows([second, first])] == [0, 1]
+
+
+def test_the_table_of_the_page_is_the_one_that_was_written(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- faults -->\nold\n<!-- /faults -->\nafter\n")
+    write([Row(fault(), [Outcome(0.05)])], tmp_path, 1.0)
+    replace_table(page, tmp_path)
+    text = page.read_text()
+    assert text.startswith("before\n<!-- faults -->") and text.endswith("<!-- /faults -->\nafter\n")
+    assert "| a fault | damps | 100 ms sim | 50 ms | 1 | 1 of 1 | 1 of 1 |" in text
+    assert "old" not in text
