@@ -15,7 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from beyondmimic_msgs.msg import ActionPlan, ExecutorState
@@ -41,8 +41,16 @@ from ..core.execution.robot_limits import g1_limits, g1_standing
 from ..core.parameters import param
 from ..core.robot import g1
 from ..core.types import JointCommand, Plan, RobotState
-from ..robot_io import ExecutorLease, TopicRobot, WriterWatch, lease_path
-from ..robot_io.topic_robot import COMMAND_TYPES
+from ..robot_io import (
+    COMMAND_TYPES,
+    ROBOT_INTERFACES,
+    ExecutorLease,
+    UnitreeConfig,
+    UnitreeLimits,
+    WriterWatch,
+    lease_path,
+    open_robot,
+)
 from ..ros import qos
 from ..ros.clock import LoopClock
 from ..ros.conversions import (
@@ -55,8 +63,11 @@ from ..ros.conversions import (
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import prefer_realtime, run
 from ..ros.parameters import NodeParameters
+from .long_request import LongRequest
 from .ticker import Ticker
 
+_TAKING_PATIENCE = 5.0
+"""How long a service call waits for the robot's own controller to let go [s]; the next call goes on waiting."""
 _STATE_PERIOD = 0.1
 """``executor/state`` is repeated this often [s]."""
 _SERVICE_TIMEOUT = 1.0
@@ -82,6 +93,14 @@ class ActionExecutorParameters(ExecutorConfig):
         doc="motor_command with gains (MuJoCo node), or joint_command as JointState (Isaac Sim).",
         read_only=True,
     )
+    robot_interface: str = param(
+        "topics",
+        choices=ROBOT_INTERFACES,
+        doc="The way to motors and sensors: ROS topics, or Unitree's DDS.",
+        read_only=True,
+    )
+    unitree: UnitreeConfig = field(default_factory=UnitreeConfig)
+    robot_checks: UnitreeLimits = field(default_factory=UnitreeLimits)
     realtime_priority: int = param(
         20, lo=0, hi=90, doc="SCHED_FIFO priority of the tick where permitted; 0: none.", read_only=True
     )
@@ -103,11 +122,21 @@ class ActionExecutorNode(Node):
         gains = _gains(manifest)
         self._executor = ActionExecutor(config, g1_limits(), *gains, g1_standing(config.standing, gains[-1]))
         self._lease = ExecutorLease(lease_path(self.get_namespace()))
-        self._robot = TopicRobot(self, g1.JOINT_NAMES, config.command_type)
+        self._loop_clock = LoopClock(self)
+        self._robot = open_robot(
+            self,
+            g1.JOINT_NAMES,
+            config.robot_interface,
+            config.unitree,
+            clock=self._loop_clock,
+            command_type=config.command_type,
+            mode_machine=manifest.mode_machine,
+            limits=config.robot_checks,
+        )
+        self._taking = LongRequest(self._robot.take, _TAKING_PATIENCE)
         self._joints = JointMap(g1.JOINT_NAMES)
         self._applied = JointCommandWriter(g1.JOINT_NAMES)
         self._due_times = DueTimes(manifest.setpoint_dt)
-        self._loop_clock = LoopClock(self)
         self._plans: deque[Plan] = deque(maxlen=8)
         self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._observed: dict[int, float] = {}  # plan id -> observation stamp, of the newest plans
@@ -138,6 +167,11 @@ class ActionExecutorNode(Node):
         self._lease.close()
         gc.enable()
 
+    def destroy_node(self) -> None:
+        """Leave the robot, too."""
+        self._robot.close()
+        super().destroy_node()
+
     def _leave_damped(self) -> None:
         """Motors go on with their last command: more than one frame of damping, for one may be lost."""
         self._executor.e_stop()
@@ -165,6 +199,7 @@ class ActionExecutorNode(Node):
             ("e_stop_reset", lambda: self._executor.reset_e_stop(self._loop_clock.now(), self._state)),
         ):
             self.create_service(Trigger, name, lambda request, response, action=action: self._ask(action, response))
+        self.create_service(Trigger, "executor/take_motors", lambda request, response: self._take(response))
 
     # ------------------------------------------------------------ ROS callbacks
 
@@ -177,8 +212,11 @@ class ActionExecutorNode(Node):
 
     def _look_for_writers(self) -> None:
         """Two that command the same motors are a fault of whoever started them; nobody can balance like that."""
+        if self._lease.closed:
+            return
         known = bool(self._strangers)
-        self._strangers = self._writers.look(self._robot.other_writers(("supervisor",)))
+        others = self._robot.other_writers(("supervisor",), (self._lease.supervisor_pid,))
+        self._strangers = self._writers.look(others)
         if self._strangers and not known:
             self.get_logger().error(f"{', '.join(self._strangers)} commands the motors beside this node; end it")
             self._requests.put(self._stop_for_writers)
@@ -223,6 +261,8 @@ class ActionExecutorNode(Node):
             self._state = measured_state(*samples)
         if not self._lease.mine:
             self._executor.superseded()
+        if self._robot.stop_asked():
+            self._executor.e_stop()
         command, report = self._executor.tick(now, steady, self._state)
         if self._lease.mine:  # silent otherwise: two streams would be worse than either
             self._robot.write(command)
@@ -269,6 +309,9 @@ class ActionExecutorNode(Node):
             )
         if self.parameters.config.supervised and not self._lease.supervised:
             return False, "no supervisor watches; start it, or set the parameter supervised to false"
+        trouble = self._robot.trouble()
+        if trouble:
+            return False, trouble
         ok, text = self._executor.arm(self._loop_clock.now(), self._state)
         if ok:
             self._refused = 0
@@ -283,6 +326,15 @@ class ActionExecutorNode(Node):
         if answer[0]:
             self._lease.ask()
         return answer
+
+    def _take(self, response: Trigger.Response) -> Trigger.Response:
+        """The operator says that the robot hangs: its own controller gives up the motors. No tick waits for that."""
+        if self._executor.mode is not ExecutorMode.DISARMED:
+            response.success, response.message = False, f"{Reason.NOT_DISARMED.sentence}: disarm first"
+            return response
+        response.success, response.message = self._taking.ask()
+        self.get_logger().info(f"motors: {response.message}")
+        return response
 
     def _trigger_e_stop(self) -> tuple[bool, str]:
         self._executor.e_stop()
@@ -306,7 +358,7 @@ class ActionExecutorNode(Node):
             "late_p99_ms": 1e3 * ticks.late_p99,
             "late_max_ms": 1e3 * ticks.late_max,
             "refused_plans": self._refused,
-            "refused_samples": self._robot.refused,
+            **self._robot.values(),
             "mode": self._executor.mode.name,
             "has_motors": self._lease.mine,
             "supervised": self._lease.supervised,

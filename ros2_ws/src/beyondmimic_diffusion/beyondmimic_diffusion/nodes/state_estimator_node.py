@@ -13,11 +13,13 @@ from ..core.estimation.grid import StampGrid
 from ..core.parameters import param, validate
 from ..core.robot import g1
 from ..core.types import ImuSample, JointSample, RobotState
-from ..robot_io import TopicRobot
+from ..robot_io import ROBOT_INTERFACES, UnitreeConfig, open_robot
 from ..ros import qos
+from ..ros.clock import LoopClock
 from ..ros.conversions import base_transforms, odometry_to_msg, robot_state_to_msg, root_from_odometry
 from ..ros.diagnostics import Diagnosis, Level
 from ..ros.lifecycle import ManagedNode, run
+from .sensor_topics import SensorTopics
 
 _MAX_TRUTH_GAP = 0.011
 """The simulator's truth may be this far from a joint sample and is then moved along with its own velocity [s]."""
@@ -43,6 +45,16 @@ class StateEstimatorConfig:
         read_only=True,
     )
     odom_frequency: float = param(50.0, unit="Hz", lo=1.0, hi=200.0, doc="Rate of odom and /tf.", read_only=True)
+    robot_interface: str = param(
+        "topics",
+        choices=ROBOT_INTERFACES,
+        doc="The way to motors and sensors: ROS topics, or Unitree's DDS.",
+        read_only=True,
+    )
+    unitree: UnitreeConfig = field(default_factory=UnitreeConfig)
+    sensor_frequency: float = param(
+        100.0, unit="Hz", lo=1.0, hi=500.0, doc="Rate of joint_states and imu/data, if this node publishes them."
+    )
     odom_frame: str = param("odom", doc="Frame of the odometry.", read_only=True)
     base_footprint_frame: str = param("base_footprint", doc="Frame below the pelvis, on the floor.", read_only=True)
     base_frame: str = param("pelvis", doc="Frame of the pelvis.", read_only=True)
@@ -71,7 +83,16 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
         self._state_pub = self.create_publisher(RobotStateMsg, "robot_state", qos.NEWEST)
         self._odom_pub = self.create_publisher(Odometry, "odom", qos.STREAM)
         self._tf_pub = self.create_publisher(TFMessage, "/tf", qos.TRANSFORMS)
-        self._robot = TopicRobot(self, g1.JOINT_NAMES, on_pair=self._on_pair)
+        self._sensors = SensorTopics(self, config.sensor_frequency) if config.robot_interface == "unitree" else None
+        self._loop_clock = LoopClock(self, on_jump=self._on_jump)
+        self._robot = open_robot(
+            self,
+            g1.JOINT_NAMES,
+            config.robot_interface,
+            config.unitree,
+            clock=self._loop_clock,
+            on_pair=self._on_pair,
+        )
         if self._use_truth:
             self._truth_sub = self.create_subscription(Odometry, "ground_truth/odom", self._on_truth, qos.STREAM)
         self.diagnostics.add("state", self._diagnose)
@@ -87,13 +108,23 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
 
     def cleanup(self) -> None:
         """Remove the topics."""
+        self._robot.close()  # first: its samples may come from another thread
+        if self._sensors is not None:
+            self._sensors.close()
         for publisher in (self._state_pub, self._odom_pub, self._tf_pub):
             self.destroy_publisher(publisher)
-        self._robot.close()
         if self._use_truth:
             self.destroy_subscription(self._truth_sub)
 
+    def _on_jump(self, step: float) -> None:
+        """Time was set: no sample of before has a partner; the estimate itself starts anew after any gap."""
+        self._waiting = None
+        self._state_grid.reset()
+        self._odom_grid.reset()
+
     def _on_pair(self, imu: ImuSample, joints: JointSample) -> None:
+        if self._sensors is not None:
+            self._sensors.publish(imu, joints, self._robot)
         if not self.active:
             return
         if not self._use_truth:
@@ -154,12 +185,12 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
         values = {
             "source": self._estimator.source.name,
             "states": self.heartbeat.progress,
-            "refused_samples": self._robot.refused,
+            **self._robot.values(),
             "samples_without_truth": self._unmatched,
             "position_std": self._estimator.position_std,
         }
         if self._robot.read() is None:
-            return Diagnosis(Level.STALE, "no samples of joint_states and imu/data yet", values)
+            return Diagnosis(Level.STALE, "no samples of joints and IMU yet", values)
         if self._unmatched > self.heartbeat.progress:
             text = "ground_truth/odom is missing at the stamps of joint_states; its rate must be state_frequency"
             return Diagnosis(Level.ERROR, text, values)

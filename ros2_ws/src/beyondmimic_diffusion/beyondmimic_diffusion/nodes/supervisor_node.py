@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from rclpy.node import Node
-from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
-from ..core.errors import BeyondMimicError
 from ..core.execution.progress_watch import ProgressWatch
 from ..core.parameters import param, validate
 from ..core.robot import g1
 from ..core.types import Array, JointCommand
-from ..robot_io import COMMAND_TYPES, MotorTopic, SupervisorLease, lease_path
+from ..robot_io import COMMAND_TYPES, ROBOT_INTERFACES, SupervisorLease, UnitreeConfig, lease_path, open_motors
 from ..ros import qos
-from ..ros.conversions import JointMap, joint_sample_from_msg
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import prefer_realtime, run
 from ..ros.parameters import NodeParameters
@@ -53,6 +49,13 @@ class SupervisorParameters:
         doc="motor_command with gains (MuJoCo node), or joint_command as JointState (Isaac Sim).",
         read_only=True,
     )
+    robot_interface: str = param(
+        "topics",
+        choices=ROBOT_INTERFACES,
+        doc="The way to motors and sensors: ROS topics, or Unitree's DDS.",
+        read_only=True,
+    )
+    unitree: UnitreeConfig = field(default_factory=UnitreeConfig)
     realtime_priority: int = param(
         30, lo=0, hi=90, doc="SCHED_FIFO priority of the watch where permitted; 0: none.", read_only=True
     )
@@ -70,13 +73,10 @@ class SupervisorNode(Node):
         config = self.parameters.config
         self._lease = SupervisorLease(lease_path(self.get_namespace()))
         self._watch = ProgressWatch(config.timeout, longest_look=0.5 * config.timeout)
-        self._motors = MotorTopic(self, g1.JOINT_NAMES, config.command_type)
-        self._joints = JointMap(g1.JOINT_NAMES)
-        self._measured: bytes | None = None
+        self._motors = open_motors(self, g1.JOINT_NAMES, config.robot_interface, config.command_type, config.unitree)
         self._position = np.array(g1.DEFAULT_JOINT_POS)
         self._damping_pub = self.create_publisher(Bool, "supervisor/damping", qos.LATCHED)
         self._damping_pub.publish(Bool(data=False))
-        self.create_subscription(JointState, "joint_states", self._on_joints, qos.NEWEST, raw=True)
         self._frames = self._takeovers = 0
         self._next_frame = 0.0
         self.heartbeat = Heartbeat(self)
@@ -105,8 +105,10 @@ class SupervisorNode(Node):
         self._lease.leave()
         self._lease.close()
 
-    def _on_joints(self, raw: bytes) -> None:
-        self._measured = raw  # 250 a second: read only when one is needed
+    def destroy_node(self) -> None:
+        """Leave the robot, too."""
+        self._motors.close()
+        super().destroy_node()
 
     # ------------------------------------------------------------ watch's thread
 
@@ -159,14 +161,9 @@ class SupervisorNode(Node):
 
     def _measured_position(self) -> Array:
         """Newest measured positions that are numbers, else those before [rad], (J,); they pull nothing."""
-        raw, self._measured = self._measured, None
-        if raw is not None:
-            try:
-                position = joint_sample_from_msg(deserialize_message(raw, JointState), self._joints).position
-            except BeyondMimicError:
-                return self._position
-            if np.isfinite(position).all():
-                self._position = np.clip(position, -2.0 * np.pi, 2.0 * np.pi)
+        position = self._motors.positions()
+        if position is not None:
+            self._position = np.clip(position, -2.0 * np.pi, 2.0 * np.pi)
         return self._position
 
     def _diagnose(self) -> Diagnosis:

@@ -146,9 +146,14 @@ class ExecutorLease(CommandLease):
         return self._words[_Word.OWNER] == Owner.EXECUTOR
 
     @property
+    def supervisor_pid(self) -> int:
+        """Process of the supervisor, dead or alive; 0: there was none."""
+        return self._words[_Word.SUPERVISOR_PID]
+
+    @property
     def supervised(self) -> bool:
         """Whether the supervisor's process lives."""
-        return _lives(self._words[_Word.SUPERVISOR_PID])
+        return _lives(self.supervisor_pid)
 
     def count(self) -> None:
         """One more command is written."""

@@ -90,4 +90,5 @@ class MotionSwitcherServer:
         code, data = self.answer(request.header.identity.api_id, request.parameter)
         if not request.header.policy.noreply:
             header = ResponseHeader_(request.header.identity, ResponseStatus_(code))
-            self._writer.write(Response_(header, data, []))
+            empty: Any = []
+            self._writer.write(Response_(header, data, empty))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 from beyondmimic_msgs.msg import JointCommand as JointCommandMsg
 from rclpy.node import Node
 from rclpy.publisher import Publisher
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Imu, JointState
 
 from ..core.errors import BeyondMimicError
-from ..core.types import ImuSample, JointCommand, JointSample
+from ..core.types import Array, ImuSample, JointCommand, JointSample
 from ..ros import qos
 from ..ros.conversions import (
     JointCommandWriter,
@@ -75,6 +78,46 @@ class MotorTopic:
             self._publisher.publish(self._targets.write(sample))
 
 
+class TopicMotors:
+    """Motors behind a topic, for whoever only damps: measured positions are decoded when they are asked for."""
+
+    def __init__(self, node: Node, joint_names: Sequence[str], command_type: str):
+        """
+        Args:
+            node: Owner of publisher and subscription.
+            joint_names: The robot's joints in internal order.
+            command_type: One of :data:`COMMAND_TYPES`.
+        """
+        self._node = node
+        self._joints = JointMap(joint_names)
+        self._motors = MotorTopic(node, joint_names, command_type)
+        self._raw: bytes | None = None
+        self._subscription = node.create_subscription(JointState, "joint_states", self._on_raw, qos.NEWEST, raw=True)
+
+    def close(self) -> None:
+        """Leave the topics."""
+        self._node.destroy_subscription(self._subscription)
+        self._motors.close()
+
+    def write(self, command: JointCommand) -> None:
+        """Publish a command."""
+        self._motors.write(command)
+
+    def positions(self) -> Array | None:
+        """Measured since the last call [rad], (J,); None if there are none, or no numbers."""
+        raw, self._raw = self._raw, None
+        if raw is None:
+            return None
+        try:
+            position = joint_sample_from_msg(deserialize_message(raw, JointState), self._joints).position
+        except BeyondMimicError:
+            return None
+        return position if np.isfinite(position).all() else None
+
+    def _on_raw(self, raw: bytes) -> None:
+        self._raw = raw  # 250 a second
+
+
 class TopicRobot:
     """Reads ``joint_states`` and ``imu/data``, writes commands.
 
@@ -123,9 +166,28 @@ class TopicRobot:
         imu, joints = self._imu, self._sample
         return None if imu is None or joints is None else (imu, joints)
 
-    def other_writers(self, allowed: Collection[str]) -> list[str]:
+    def other_writers(self, allowed: Collection[str], allowed_pids: Collection[int] = ()) -> list[str]:
         """Who else commands the motors; see :meth:`MotorTopic.others`."""
         return [] if self._motors is None else self._motors.others(allowed)
+
+    def take(self) -> tuple[bool, str]:
+        """Nobody has to be asked for them."""
+        return True, "motors behind ROS topics have no controller of their own"
+
+    def trouble(self) -> str:
+        """Nothing beyond what the executor checks by itself."""
+        return ""
+
+    def stop_asked(self) -> bool:
+        """There is no remote."""
+        return False
+
+    def sticks(self) -> None:
+        """There is no remote."""
+
+    def values(self) -> Mapping[str, Any]:
+        """For diagnostics."""
+        return {"refused_samples": self.refused}
 
     def write(self, command: JointCommand) -> None:
         """Publish a command."""

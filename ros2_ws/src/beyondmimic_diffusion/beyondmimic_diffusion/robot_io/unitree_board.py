@@ -21,6 +21,8 @@ MODE_MACHINE = 5
 """A G1 with 29 joints."""
 OWN_CONTROLLER = "ai"
 """Name under which the robot's own controller runs after it was switched on."""
+_REMOTE_AT_REST = b"\x55\x51" + bytes(REMOTE_BYTES - 2)
+"""Switched on, nothing pressed: the two bytes with which its data begins."""
 _TEMPERATURE = 30.0
 """Of motors and IMU [degC]; simulated ones stay cool."""
 _VOLTAGE = 48.0
@@ -43,12 +45,12 @@ class UnitreeBoard:
         if domain == 0:
             raise DdsError("a simulated robot may not be in DDS domain 0, where real ones are; 1 is usual")
         self.mode_machine = mode_machine
-        self.remote = bytes(REMOTE_BYTES)
+        self.remote = _REMOTE_AT_REST
         """What the remote sends; see ``unitree_remote``."""
         self.refused: Counter[str] = Counter()
         """Commands that were not followed, by reason."""
         self._command: JointCommand | None = None
-        self._participant = Participant(domain, "lo")
+        self._participant = Participant(domain, "lo", "simulated_robot")
         self.switcher = MotionSwitcherServer(self._participant, own_controller)
         self._states = RawWriter(self._participant, LOW_STATE)
         self._commands = RawReader(self._participant, LOW_CMD, self._on_command)
