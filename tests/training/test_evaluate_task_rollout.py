@@ -10,6 +10,7 @@ from beyondmimic_diffusion.core.guidance.sdf import Cylinder
 from beyondmimic_diffusion.core.guidance.state_keyframe import StateKeyframeGoal
 from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.robot.kinematics import Kinematics
+from beyondmimic_diffusion.core.rotations import rotate_yaw
 from beyondmimic_diffusion.core.tasks import Obstacle, Scene
 from beyondmimic_training.evaluate.baselines import (
     FIELD_BODY,
@@ -82,6 +83,14 @@ def test_keyframes_are_asked_for_at_their_times_without_the_command_that_led_to_
     fleet.place([spec])
     (after,) = task(fleet.state(0, START + 4.8))
     assert isinstance(after, JoystickGoal) and not np.any(after.vel_xy_c)
+
+
+def test_a_chase_asks_for_the_velocity_that_leads_to_the_next_keyframes_place_in_the_time_left():
+    goals, spec, _ = first_goals("in-between", "tokens+chase")
+    assert [type(goal) for goal in goals] == [StateKeyframeGoal] * 8 + [JoystickGoal]
+    first = spec.scenario.keyframes[0]
+    along = rotate_yaw(np.array([*(first.state.root_pos_w[:2] - spec.xy_w), 0.0]), -spec.yaw)[:2]
+    np.testing.assert_allclose(goals[-1].vel_xy_c, along / first.time, atol=1e-6)
 
 
 def test_a_policy_that_stands_runs_out_of_time_at_the_limit_and_stays_on_its_feet():

@@ -57,7 +57,9 @@ CASES = (
     Case("moving-obstacle-none", "moving-obstacle", "no barrier", (*_SEED, *_ALONE, "--variant", "none"), 30),
     Case("composed", "composed", "route and barrier", _SEED, 50),
     Case("composed-none", "composed", "neither", (*_SEED, *_ALONE, "--variant", "none"), 30),
-    Case("in-between", "in-between", "clean tokens", _SEED, 50),
+    Case("in-between", "in-between", "clean tokens and velocity to the next", _SEED, 50),
+    Case("in-between-tokens", "in-between", "clean tokens alone", (*_SEED, *_ALONE, "--variant", "tokens"), 30),
+    Case("in-between-chase", "in-between", "velocity alone", (*_SEED, *_ALONE, "--variant", "chase"), 30),
     Case("in-between-cost", "in-between", "keyframe cost", (*_SEED, *_ALONE, "--variant", "cost"), 30),
     Case("in-between-command", "in-between", "command alone", (*_SEED, *_ALONE, "--variant", "command"), 30),
     Case("clip", "clip", "the clip's states as facts", _SEED, 50),
@@ -76,7 +78,7 @@ class Ablation:
     """What the second column says; empty: the suite."""
 
 
-def _trained(name: str, setting: str, suite: str, *extra: str, episodes: int = 30, tag: str = "") -> Case:
+def _trained(name: str, setting: str, suite: str, *extra: str, episodes: int = 20, tag: str = "") -> Case:
     """A policy of ``training/configs/ablation_NAME.yaml``, played on a suite."""
     folder = f"ablation/{name}-{tag or suite}"
     return Case(folder, suite, setting, (*_ALONE, *extra), episodes, f"runs/ablation_{name}/policy", True)
@@ -110,7 +112,7 @@ def _settings(varied: str, name: str, option: str, values: tuple[str, ...], unit
     return [
         Ablation(
             varied,
-            Case(f"ablation/{name}-{v}", "joystick", f"{v}{unit}", (*_ALONE, option, v), 30, figures_alone=True),
+            Case(f"ablation/{name}-{v}", "joystick", f"{v}{unit}", (*_ALONE, option, v), 20, figures_alone=True),
         )
         for v in values
     ]

@@ -9,10 +9,12 @@ import numpy as np
 from beyondmimic_diffusion.core.guidance import Goal, JoystickGoal, KeyframeGoal, ObstacleScene
 from beyondmimic_diffusion.core.guidance.state_keyframe import StateKeyframeGoal
 from beyondmimic_diffusion.core.robot import g1
+from beyondmimic_diffusion.core.rotations import yaw_of
 from beyondmimic_diffusion.core.route import RouteConfig, RoutePlanner
 from beyondmimic_diffusion.core.tasks import ReachWaypoint, TaskStatus, WaypointTaskConfig
 from beyondmimic_diffusion.core.types import Array, RobotState
 
+from .baselines import KeyframePilot
 from .rollout import START
 from .task_suites import TaskSpec
 
@@ -24,8 +26,9 @@ class TaskSettings:
     variant: str = "route+barrier"
     """``route``: near waypoints on the known map; ``barrier``: the obstacle cost; both with a plus; or ``none``.
 
-    With keyframes, ``tokens``: they are facts in the plan; ``cost``: key points are drawn to them; ``command``: the
-    velocity that led to them is asked for; several with a plus.
+    With keyframes, ``tokens``: they are facts in the plan; ``cost``: key points are drawn to them; ``chase``: the
+    velocity is asked for that leads to the next one's place in its time; ``command``: the one that led to them; several
+    with a plus.
     """
     waypoint: WaypointTaskConfig = field(default_factory=WaypointTaskConfig)
     route: RouteConfig = field(default_factory=RouteConfig)
@@ -48,6 +51,7 @@ class TaskGoals:
         self._task: ReachWaypoint | None = None
         self._message = ""
         self._timed: tuple[Goal, ...] = ()
+        self._pilot = KeyframePilot(scenario.keyframes) if scenario.keyframes and "chase" in parts else None
         if scenario.keyframes:
             self._timed = _keyframe_goals(spec, parts)
             self._always = (JoystickGoal(),)
@@ -59,14 +63,21 @@ class TaskGoals:
 
     def __call__(self, state: RobotState) -> Sequence[Goal]:
         """What the next plan shall serve."""
-        if self._timed and state.stamp < START + self._spec.scenario.keyframes[-1].time:
-            return self._timed
+        keyframes = self._spec.scenario.keyframes
+        if keyframes and state.stamp < START + keyframes[-1].time:
+            return self._timed if self._pilot is None else (*self._timed, self._chase(self._pilot, state))
         if self._task is None:
             return self._always
         update = self._task.update(state)
         if update.status is TaskStatus.FAILED:
             self._message = f"{update.code.name}: {update.message}"
         return (*update.goals, *self._always)
+
+    @staticmethod
+    def _chase(pilot: KeyframePilot, state: RobotState) -> Goal:
+        """The velocity that leads to the next keyframe in time."""
+        forward, left, turn = pilot.command(state.stamp - START, state.root_pos_w[:2], float(yaw_of(state.root_quat_w)))
+        return JoystickGoal((forward, left), turn)
 
     def gave_up(self) -> str:
         """Why the task has ended without success; empty while it goes on, or after success."""

@@ -202,7 +202,7 @@ TASK_SUITES: dict[str, TaskSuite] = {
             "their places at these times at most 0.15 m",
             _in_between,
             10.0,
-            ("tokens", "tokens+command", "cost", "command"),
+            ("tokens+chase", "tokens", "chase", "tokens+command", "cost", "command"),
             ("expert-chase", "expert-command"),
             ("forward", "turn", "back", "sideways"),
         ),
