@@ -33,10 +33,28 @@ def _missing_gpu() -> str:
     return "" if torch.cuda.is_available() else "no CUDA device"
 
 
+def _missing_tensorrt() -> str:
+    from beyondmimic_diffusion.core.engine.tensorrt_api import has_tensorrt
+
+    return "" if has_tensorrt() else "neither TensorRT nor TensorRT for RTX is installed (requirements/tensorrt.txt)"
+
+
+def _missing_unitree() -> str:
+    from beyondmimic_diffusion.robot_io.cyclonedds_library import DdsError, check_cyclonedds
+
+    try:
+        check_cyclonedds()
+    except DdsError as error:
+        return str(error)
+    return ""
+
+
 REQUIREMENTS = {
     "ros": lambda: _missing_modules("rclpy", "beyondmimic_msgs"),
     "gpu": _missing_gpu,
-    "tensorrt": lambda: _missing_modules("tensorrt"),
+    "tensorrt": _missing_tensorrt,
+    "unitree": _missing_unitree,
+    "unitree_peer": lambda: _missing_unitree() or _missing_modules("unitree_interface"),
 }
 """Marker -> why its tests cannot run here; an empty string if they can."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 from typing import Callable
 
@@ -49,6 +50,7 @@ class Plan:
             steps += self._training()
         if "test" in wanted:
             steps.append(self._pip("test", "Test tools", "test.txt", "sim.txt", "train.txt"))
+            steps += self._tensorrt()
             steps.append(self._unitree("unitree_tests", unitree.try_unitree))
         if "ws" in wanted:
             steps.append(self._pip("ws", "colcon", "ws.txt", "sim.txt", "train.txt", "test.txt"))
@@ -133,6 +135,20 @@ class Plan:
         file = self._requirements / "unitree.txt"
         inputs = [file, Path(unitree.__file__), os.environ.get("CYCLONEDDS_HOME", "")]
         return Step(name, "Unitree's SDK and CycloneDDS", lambda log: install(self.venv, file, log), inputs)
+
+    def _tensorrt(self) -> list[Step]:
+        """TensorRT's builder for the tests, where its wheels run; elsewhere those tests are skipped with the reason."""
+        if platform.machine() != "x86_64":
+            return []
+        file = self._requirements / "tensorrt.txt"
+        return [
+            Step(
+                "tensorrt",
+                "TensorRT's builder (for tests)",
+                lambda log: packages.install_requirements(self.venv, file, log, "--no-deps"),
+                [file],
+            )
+        ]
 
     def _pip(self, name: str, title: str, file: str, *constraints: str) -> Step:
         paths = [self._requirements / entry for entry in (file, *constraints)]

@@ -159,7 +159,8 @@ def serialize(graph: bytes, api: TensorRt) -> bytes:
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(graph):
-        reasons = "; ".join(parser.get_error(i).desc() for i in range(parser.num_errors))
+        errors = [parser.get_error(i) for i in range(parser.num_errors)]
+        reasons = "; ".join(f"operator {error.node_operator()}: {error.desc()}" for error in errors)
         raise ArtifactError(
             f"{name} cannot read the ONNX graph: {reasons or complaint(logger)}; export the policy again"
         )

@@ -78,7 +78,7 @@ class CudaPythonDevice:
         size = int(np.prod(shape)) * dtype.itemsize
         address = int(self._call("cudaHostAlloc", size, self._runtime.cudaHostAllocDefault))
         self._pinned.append(address)
-        array = np.frombuffer((ctypes.c_byte * size).from_address(address), dtype).reshape(shape)
+        array = np.frombuffer(memoryview((ctypes.c_byte * size).from_address(address)), dtype).reshape(shape)
         array[...] = 0
         return array
 
