@@ -1,13 +1,14 @@
 """The tables of results are made of report.json files, and the README shows what those say."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 from beyondmimic_diffusion.core.engine import PolicyManifest
 from beyondmimic_diffusion.core.errors import ArtifactError, ConfigError
-from beyondmimic_training.report import END, START, ablation_table, cases_with, insert, results_table
+from beyondmimic_training.report import END, START, ablation_table, cases_with, insert, pictures, results_table
 from beyondmimic_training.report_cases import ABLATIONS, CASES
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +59,16 @@ def test_ablations_are_grouped_and_each_row_names_the_command_that_made_it(tmp_p
     ]
     assert rows[1][:2] == [other.case.label, other.condition]
     assert ablation_table(tmp_path) == ""
+
+
+def test_the_page_shows_where_robots_went_and_links_what_is_there(tmp_path):
+    assert pictures(tmp_path) == ""
+    for case, files in ((CASES[0], ("report.md", "paths.png", "velocity.png", "episode_3.mp4")), (CASES[4], ())):
+        (tmp_path / "report" / case.folder).mkdir(parents=True)
+        for name in files:
+            (tmp_path / "report" / case.folder / name).touch()
+    links = re.findall(r"\((.*?)\)", pictures(tmp_path))
+    assert links == [f"{CASES[0].folder}/{name}" for name in ("report.md", "episode_3.mp4", "paths.png")]
 
 
 def test_each_ablation_has_its_own_folder_and_a_training_configuration_or_the_policy_itself():

@@ -64,7 +64,7 @@ def main(args: argparse.Namespace) -> int:
             run_case(case, args.policy, args.workers)
     table = results_table(args.policy)
     compared = ablation_table(args.policy)
-    page = f"# Closed-loop results of `{args.policy}`\n\n{table}\n{compared}"
+    page = f"# Closed-loop results of `{args.policy}`\n\n{table}\n{compared}{pictures(args.policy)}"
     (args.policy / "report" / "README.md").write_text(page)
     readme = Path("README.md")
     if readme.exists():
@@ -129,6 +129,20 @@ def ablation_table(policy: Path) -> str:
             groups.setdefault(row.varied, []).append(_ablation_row(row, _dated(row.case, report, policy), report))
     parts = [f"\n### {varied}\n\n" + "\n".join([*_COMPARED, *rows]) for varied, rows in groups.items()]
     return "\n## Ablations\n" + "\n".join(parts) + "\n" if parts else ""
+
+
+def pictures(policy: Path) -> str:
+    """Markdown that shows where robots went, and links the films (failures first) and the full report of each case."""
+    parts = []
+    for case in CASES:
+        folder = policy / "report" / case.folder
+        if not (folder / "report.md").exists():
+            continue
+        films = [f"[{file.stem}]({case.folder}/{file.name})" for file in sorted(folder.glob("*.mp4"))]
+        shown = [name for name in ("from_above_policy.png", "paths.png") if (folder / name).exists()][:1]
+        lines = [f"**{case.suite}, {case.label}**: " + ", ".join([f"[report]({case.folder}/report.md)", *films])]
+        parts.append("\n".join([*lines, *(f"\n![from above]({case.folder}/{name})" for name in shown)]))
+    return "\n## Pictures\n\n" + "\n\n".join(parts) + "\n" if parts else ""
 
 
 def _ablation_row(row: Ablation, case: Case, report: dict[str, Any]) -> str:
