@@ -80,6 +80,15 @@ def test_each_ablation_has_its_own_folder_and_a_training_configuration_or_the_po
             assert (ROOT / "training" / "configs" / f"{config}.yaml").is_file(), row.case.folder
 
 
+def test_the_readmes_table_is_of_what_ships_and_of_nothing_that_was_varied(tmp_path):
+    varied = next(case for case in CASES if case.suite == "joystick" and case.folder != "joystick")
+    for case in (CASES[0], varied):
+        put(tmp_path / "report" / case.folder, 0.9)
+    assert varied.label in results_table(tmp_path)
+    assert varied.label not in results_table(tmp_path, headlines=True)
+    assert "| joystick | policy | 40 |" in results_table(tmp_path, headlines=True)
+
+
 def test_without_any_figures_the_remedy_is_named(tmp_path):
     with pytest.raises(ArtifactError, match="report holds no report.json; run `python -m beyondmimic_training report`"):
         results_table(tmp_path)
@@ -102,5 +111,5 @@ def test_the_readme_shows_the_figures_of_the_committed_reports():
     if not list((ROOT / policy / "report").glob("*/report.json")):
         pytest.skip("policies/walk/report holds no figures yet")
     shown = (ROOT / "README.md").read_text().partition(START)[2].partition(END)[0]
-    made = results_table(ROOT / policy).replace(str(ROOT / policy), str(policy))
+    made = results_table(ROOT / policy, headlines=True).replace(str(ROOT / policy), str(policy))
     assert shown.strip() == made.strip()

@@ -68,7 +68,7 @@ def main(args: argparse.Namespace) -> int:
     (args.policy / "report" / "README.md").write_text(page)
     readme = Path("README.md")
     if readme.exists():
-        readme.write_text(insert(readme.read_text(), table))
+        readme.write_text(insert(readme.read_text(), results_table(args.policy, headlines=True)))
     _log.info("%s\n%s", table, compared)
     return 0
 
@@ -102,14 +102,15 @@ def _read(folder: Path) -> dict[str, Any] | None:
     return json.loads(file.read_text()) if file.exists() else None
 
 
-def results_table(policy: Path) -> str:
-    """Markdown of all cases that have figures.
+def results_table(policy: Path, *, headlines: bool = False) -> str:
+    """Markdown of all cases that have figures, or of those for the repository's README.
 
     Raises:
         ArtifactError: There are none.
     """
+    cases = [case for case in CASES if case.headline or not headlines]
     found = [
-        (_dated(case, report, policy), report) for case in CASES if (report := _read(policy / "report" / case.folder))
+        (_dated(case, report, policy), report) for case in cases if (report := _read(policy / "report" / case.folder))
     ]
     if not found:
         raise ArtifactError(f"{policy}/report holds no report.json; run `python -m beyondmimic_training report` first")

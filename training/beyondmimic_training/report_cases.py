@@ -25,12 +25,18 @@ class Case:
     """Keep report.json, and no pictures."""
 
     @property
+    def headline(self) -> bool:
+        """Whether the repository's README shows it: what the policy does, as it ships."""
+        return self.folder == self.suite and self.suite in HEADLINES
+
+    @property
     def words(self) -> list[str]:
         """Arguments of ``evaluate``, without policy and output folder."""
         words = ["--suite", self.suite, "--episodes", str(self.episodes), "--label", self.label]
         return [*words, *(() if "--seed" in self.arguments else ("--seed", "1")), *self.arguments]
 
 
+HEADLINES = ("joystick", "walk-perturb", "waypoint", "forest", "moving-obstacle", "composed", "in-between", "clip")
 CASES = (
     Case("joystick", "joystick", "policy", episodes=200),
     Case("walk-perturb", "walk-perturb", "policy", episodes=200),

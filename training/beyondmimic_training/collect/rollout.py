@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.robot.kinematics import Kinematics
-from beyondmimic_diffusion.core.rotations import quat_from_yaw, quat_rotate
-from beyondmimic_diffusion.core.types import Array, JointCommand
-from beyondmimic_diffusion.sim.mujoco_g1 import MujocoG1
+from beyondmimic_diffusion.core.rotations import quat_rotate
+from beyondmimic_diffusion.core.types import Array
+from numpy.typing import NDArray
 
 from ..experts import CONTROL_DT, RobotBatch, SwitchingExpert, make_expert
 from .episode import EpisodePlan
+from .fleet import MujocoFleet, RobotFleet
 from .randomization import CollectConfig
 
 FALLEN_PELVIS_HEIGHT = 0.45
@@ -32,70 +33,59 @@ class Episode:
 
 
 class Rollout:
-    """B robots and one expert. Robots that fall are left lying and cost nothing."""
+    """Some robots and one expert, in whichever simulator. Of a robot that falls nothing more is recorded."""
 
-    def __init__(self, config: CollectConfig):
+    def __init__(self, config: CollectConfig, fleet: RobotFleet | None = None):
+        """
+        Args:
+            fleet: ``config.robots`` robots; MuJoCo's by default.
+        """
         self.config = config
         names = [name for name in (config.expert, config.skill.expert) if name]
         self._expert = SwitchingExpert([make_expert(name) for name in names])
-        self._sims = [MujocoG1(timestep=config.physics_dt, sensors=False) for _ in range(config.robots)]
-        self._ticks = round(CONTROL_DT / config.physics_dt)
+        self._fleet: RobotFleet = MujocoFleet(config) if fleet is None else fleet
         self._kinematics = Kinematics()
 
     def run(self, plans: Sequence[EpisodePlan]) -> list[Episode]:
         """Live through one episode per robot; ``plans`` has one entry per robot."""
-        sims = self._sims
-        for sim, plan in zip(sims, plans, strict=True):
-            self._start(sim, plan)
-        steps, batch = len(plans[0].commands), len(sims)
+        fleet = self._fleet
+        fleet.begin(plans, self._expert.kp, self._expert.kd)
+        steps, batch = len(plans[0].commands), len(plans)
         qpos, qvel = np.zeros((steps, batch, 36)), np.zeros((steps, batch, 35))
         clean, executed = np.zeros((steps, batch, g1.NUM_JOINTS)), np.zeros((steps, batch, g1.NUM_JOINTS))
         commands = np.stack([p.commands for p in plans], axis=1)  # (T, B, 3)
+        pushes = np.stack([p.pushes for p in plans], axis=1)  # (T, B, 2)
         noise = np.stack([p.action_noise for p in plans], axis=1) * self._expert.noise_scale
         driver = np.stack([p.driver for p in plans], axis=1)  # (T, B)
         offsets = np.stack([p.physics.joint_offset for p in plans])
-        delays = [round(p.delay / self.config.physics_dt) for p in plans]
         rngs = [np.random.default_rng((*p.seed, 1)) for p in plans]
-        lived = [steps] * batch
-        self._expert.reset(self._observe(qpos[0], qvel[0], offsets))
+        lived = np.full(batch, steps)
+        self._expert.reset(self._observe(*fleet.coordinates(), offsets))
         for t in range(steps):
-            for b, (sim, plan) in enumerate(zip(sims, plans, strict=True)):
-                if lived[b] == steps:
-                    sim.push(plan.pushes[t])
-                    qpos[t, b], qvel[t, b] = sim.data.qpos, sim.data.qvel
-                    lived[b] = t if _is_falling(qpos[t, b]) else steps
-            if max(lived) < steps:
+            fleet.push(pushes[t])
+            alive = lived == steps
+            now_pos, now_vel = fleet.coordinates()
+            qpos[t, alive], qvel[t, alive] = now_pos[alive], now_vel[alive]
+            lived[alive & is_falling(qpos[t])] = t
+            alive = lived == steps
+            if not alive.any():
                 break
+            qpos[t, ~alive], qvel[t, ~alive] = 0.0, 0.0
             robot = _with_noise(self._observe(qpos[t], qvel[t], offsets), plans, rngs)
             clean[t] = self._expert.act(robot, commands[t], driver[t])
             executed[t] = clean[t] + noise[t]
             if self.config.expert_sees_executed:
                 self._expert.observe_executed(executed[t])
-            for b, sim in enumerate(sims):
-                if lived[b] == steps:
-                    self._advance(sim, executed[:, b], t, delays[b])
+            fleet.advance(executed, t, alive)
         return [
-            self._episode(plans[b], lived[b], qpos[:, b], qvel[:, b], clean[:, b], executed[:, b]) for b in range(batch)
+            self._episode(plans[b], int(lived[b]), qpos[:, b], qvel[:, b], clean[:, b], executed[:, b])
+            for b in range(batch)
         ]
 
     def _observe(self, qpos: Array, qvel: Array, offsets: Array) -> RobotBatch:
         # A fallen robot's row is zero: a valid quaternion keeps the arithmetic clean, nobody reads the result.
         quat = np.where(np.any(qpos[:, 3:7], axis=1, keepdims=True), qpos[:, 3:7], (1.0, 0.0, 0.0, 0.0))
         return RobotBatch.of_coordinates(np.concatenate([qpos[:, :3], quat, qpos[:, 7:]], axis=1), qvel, offsets)
-
-    def _advance(self, sim: MujocoG1, targets: Array, t: int, delay_ticks: int) -> None:
-        """One control step under the targets that have reached the motors, ``delay_ticks`` after they were decided."""
-        whole, rest = divmod(delay_ticks, self._ticks)
-        for step, ticks in ((t - whole - 1, rest), (t - whole, self._ticks - rest)):
-            if ticks:
-                sim.retarget(targets[step] if step >= 0 else g1.DEFAULT_JOINT_POS)
-                sim.advance(ticks)
-
-    def _start(self, sim: MujocoG1, plan: EpisodePlan) -> None:
-        sim.set_physics(plan.physics)
-        sim.reset(joint_pos=plan.joint_pos, root_quat_w=quat_from_yaw(plan.yaw))
-        zeros = np.zeros(g1.NUM_JOINTS)
-        sim.apply(JointCommand(0.0, g1.DEFAULT_JOINT_POS, zeros, self._expert.kp, self._expert.kd, zeros))
 
     def _episode(
         self, plan: EpisodePlan, lived: int, qpos: Array, qvel: Array, clean: Array, executed: Array
@@ -124,9 +114,11 @@ class Rollout:
         return Episode(frames, _info(plan, self._expert.name, fell, lived))
 
 
-def _is_falling(qpos: Array) -> bool:
-    x, y = qpos[4], qpos[5]
-    return bool(qpos[2] < FALLEN_PELVIS_HEIGHT or 1.0 - 2.0 * (x * x + y * y) < FALLEN_TILT_COSINE)
+def is_falling(qpos: Array) -> NDArray[np.bool_]:
+    """Which of the robots with coordinates (B, 36) have begun to fall for good, or are no longer finite; shape (B,)."""
+    tilt_cosine = 1.0 - 2.0 * (qpos[:, 4] ** 2 + qpos[:, 5] ** 2)
+    standing = (qpos[:, 2] >= FALLEN_PELVIS_HEIGHT) & (tilt_cosine >= FALLEN_TILT_COSINE)
+    return ~(standing & np.all(np.isfinite(qpos), axis=1))
 
 
 def _with_noise(robot: RobotBatch, plans: Sequence[EpisodePlan], rngs: list[np.random.Generator]) -> RobotBatch:
