@@ -20,6 +20,7 @@ Joints are in the robot's internal order (:data:`..core.robot.g1.JOINT_NAMES`), 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,6 +48,19 @@ _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 """Each byte with its bits in reverse."""
 _LITTLE_ENDIAN = (b"\x00\x01", b"\x00\x07")
 """Representations that are laid out alike for these types: CDR and plain CDR2."""
+
+
+LOW_STATE_PADDING: tuple[int, ...] = (14, 15, 75, *(128 + 56 * i + k for i in range(NUM_SLOTS - 1) for k in (1, 2, 3)))
+LOW_CMD_PADDING: tuple[int, ...] = (7, *(32 + 28 * i + k for i in range(NUM_SLOTS - 1) for k in (1, 2, 3)))
+"""Bytes of the whole message that mean nothing; they count as zero in the checksum."""
+
+
+def _mask(length: int, padding: tuple[int, ...]) -> int:
+    return int.from_bytes(bytes(0 if i in padding else 255 for i in range(length)), "little")
+
+
+_LOW_STATE_MASK = _mask(LOW_STATE_BYTES, LOW_STATE_PADDING)
+_LOW_CMD_MASK = _mask(LOW_CMD_BYTES, LOW_CMD_PADDING)
 
 
 class WireError(BeyondMimicError):
@@ -162,7 +176,7 @@ def decode_low_state(cdr: bytes, check_crc: bool = True) -> LowState:
     """
     _check_frame("LowState", cdr, LOW_STATE_BYTES)
     if check_crc:
-        _check_crc("LowState", cdr, low_state_crc(cdr))
+        _check_crc("LowState", cdr, low_state_crc, _LOW_STATE_MASK)
     floats = np.frombuffer(cdr, np.float32)
     imu = floats[5:18].astype(np.float64)
     motors = floats[_STATE_FIRST : _STATE_FIRST + _STATE_STRIDE].reshape(NUM_SLOTS, _STATE_WORDS)[_SLOTS]
@@ -271,12 +285,21 @@ def decode_low_cmd(cdr: bytes, check_crc: bool = True) -> LowCmd:
         WireError: Not a LowCmd, or damaged.
     """
     _check_frame("LowCmd", cdr, LOW_CMD_BYTES)
-    struct = b"".join((cdr[4:6], b"\0\0", cdr[6:7], b"\0\0\0", cdr[8:]))
     if check_crc:
-        _check_crc("LowCmd", cdr, crc32(struct[:1000]))
+        _check_crc("LowCmd", cdr, low_cmd_crc, _LOW_CMD_MASK)
+    struct = _low_cmd_struct(cdr)
     words = np.frombuffer(struct, np.uint32)[1:246].reshape(NUM_SLOTS, 7)
     q, dq, tau, kp, kd = words.view(np.float32)[_SLOTS, 1:6].T.astype(np.float64)
     return LowCmd(struct[0], struct[1], words[_SLOTS, 0] == 1, q, dq, tau, kp, kd)
+
+
+def low_cmd_crc(cdr: bytes) -> int:
+    """Checksum that a ``LowCmd`` should carry."""
+    return crc32(_low_cmd_struct(cdr)[:1000])
+
+
+def _low_cmd_struct(cdr: bytes) -> bytes:
+    return b"".join((cdr[4:6], b"\0\0", cdr[6:7], b"\0\0\0", cdr[8:]))
 
 
 def decode_imu(cdr: bytes) -> ImuState:
@@ -304,8 +327,10 @@ def _check_frame(kind: str, cdr: bytes, *lengths: int) -> None:
         raise WireError(f"{kind}: begins with {cdr[:4].hex(' ')}; only little-endian CDR ({HEADER.hex(' ')}) is read")
 
 
-def _check_crc(kind: str, cdr: bytes, expected: int) -> None:
-    got = int.from_bytes(cdr[-4:], "little")
+def _check_crc(kind: str, cdr: bytes, crc: Callable[[bytes], int], mask: int) -> None:
+    got, expected = int.from_bytes(cdr[-4:], "little"), crc(cdr)
+    if got != expected:  # once more with the padding as it is in the checksum, should a sender not clear it
+        expected = crc((int.from_bytes(cdr, "little") & mask).to_bytes(len(cdr), "little"))
     if got != expected:
         raise BadCrcError(
             f"{kind}: checksum is {got:08x}, its content gives {expected:08x}; damaged or not from Unitree"

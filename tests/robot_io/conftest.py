@@ -1,0 +1,50 @@
+"""Domains and messages for the tests of Unitree's side."""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+import numpy as np
+import pytest
+from beyondmimic_diffusion.robot_io.unitree_wire import LowState, encode_low_state
+
+_domains = itertools.count(os.getpid())
+
+
+@pytest.fixture
+def domain() -> int:
+    """A DDS domain of this test's own: none of ROS's, and never the robot's."""
+    return 150 + next(_domains) % 50
+
+
+@pytest.fixture
+def make_state():
+    """Makes a LowState of a robot that stands and is well; fields may be replaced."""
+
+    def make(**fields) -> LowState:
+        values: dict = {
+            "tick": 1,
+            "mode_pr": 0,
+            "mode_machine": 5,
+            "quaternion_wxyz": np.array([1.0, 0.0, 0.0, 0.0]),
+            "gyroscope": np.zeros(3),
+            "accelerometer": np.array([0.0, 0.0, 9.81]),
+            "rpy": np.zeros(3),
+            "imu_temperature": 40,
+            "q": np.zeros(29),
+            "dq": np.zeros(29),
+            "tau_est": np.zeros(29),
+            "temperature": np.full((29, 2), 35.0),
+            "voltage": np.full(29, 50.0),
+            "motor_error": np.zeros(29, np.uint32),
+        }
+        return LowState(**(values | fields))
+
+    return make
+
+
+@pytest.fixture
+def make_bytes(make_state):
+    """The same as it is on the wire."""
+    return lambda **fields: encode_low_state(make_state(**fields))
