@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 VENV := .venv/bin
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
-export PYTHON TELEOP DURATION POLICY SEED TOUR
+export PYTHON TELEOP DURATION POLICY SEED TOUR SIM
 
 # With a sourced ROS 2 Jazzy, our messages in .venv must be found beside its own.
 ifeq ($(ROS_DISTRO),jazzy)
@@ -22,9 +22,9 @@ endef
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-sim:  ## the stack in MuJoCo over ROS 2: a tour, then a report in out/sim (TOUR=joystick|waypoints|forest|composed, SEED, TELEOP=keyboard, DURATION, POLICY)
-	$(call environment,sim)
-	@exec $(VENV)/python -m beyondmimic_diffusion.sim_session \
+sim:  ## the stack in MuJoCo over ROS 2: a tour, then a report in out/sim (TOUR=joystick|waypoints|forest|composed, SEED, TELEOP=keyboard, DURATION, POLICY; SIM=unitree_mujoco: through Unitree's DDS)
+	$(call environment,$(if $(filter unitree_mujoco,$(SIM)),unitree,sim))
+	@exec $(VENV)/python -m beyondmimic_diffusion.sim_session $(if $(SIM),--sim "$(SIM)") \
 		$(if $(TELEOP),--teleop "$(TELEOP)") $(if $(DURATION),--duration "$(DURATION)") $(if $(POLICY),--policy "$(POLICY)") \
 		$(if $(SEED),--seed "$(SEED)") $(if $(TOUR),--tour "$(TOUR)")
 

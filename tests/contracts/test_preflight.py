@@ -46,10 +46,11 @@ def test_on_this_machine_alone_it_meets_no_robot_in_any_domain(closed, interface
     [
         (REAL, {"ROS_DOMAIN_ID": "0", "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}, "domain of the robot's own DDS"),
         (REAL, {"RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp"}, "second CycloneDDS.*unset it"),
+        (UNITREE, {"ROS_DOMAIN_ID": "1"}, "domain of the robot's own DDS.*unset it"),
         (UNITREE, {"RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp"}, "second CycloneDDS.*unset it"),
         (SIMULATED, {"ROS_DOMAIN_ID": "home"}, "is not a number"),
     ],
-    ids=["robot's domain", "real", "simulated", "no number"],
+    ids=["robot's domain", "real", "simulated domain", "simulated", "no number"],
 )
 def test_what_would_mix_with_the_robots_own_dds_is_refused(arguments, change, said, interfaces):
     with pytest.raises(ConfigError, match=said):

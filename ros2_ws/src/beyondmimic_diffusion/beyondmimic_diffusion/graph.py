@@ -15,6 +15,8 @@ from .core.errors import ConfigError
 
 __all__ = ["DEFAULT_POLICY", "PACKAGE", "BringupArguments", "NodeSpec", "make_graph", "parse_arguments"]
 PACKAGE = "beyondmimic_diffusion"
+LOW_STATE_FREQUENCY = 500.0
+"""Rate at which a G1 sends its LowState [Hz]."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,11 @@ def _simulated(arguments: BringupArguments) -> dict[str, Any]:
     """The other end of that way."""
     if not arguments.unitree:
         return {}
-    return {"robot_interface": "unitree", "unitree_domain": arguments.domain}
+    return {
+        "robot_interface": "unitree",
+        "unitree_domain": arguments.domain,
+        "sensor_frequency": LOW_STATE_FREQUENCY,
+    }
 
 
 def _completed(spec: NodeSpec, arguments: BringupArguments) -> NodeSpec:

@@ -44,10 +44,10 @@ def _check_ros(arguments: BringupArguments, environment: Mapping[str, str]) -> N
     closed = closed or environment.get("ROS_LOCALHOST_ONLY", "0") == "1"
     if not domain.isdigit():
         raise ConfigError(f"bringup: ROS_DOMAIN_ID={domain} is not a number; set it to e.g. 42")
-    if arguments.real and int(domain) == arguments.domain:
+    if arguments.unitree and int(domain) == arguments.domain:
         raise ConfigError(
-            f"bringup: ROS_DOMAIN_ID={domain} is the domain of the robot's own DDS, where our topics have no business; "
-            "unset it (42), or set another"
+            f"bringup: ROS_DOMAIN_ID={domain} is the domain of the robot's own DDS: our topics have no business there, "
+            "and there are too few ports for both; unset it (42), or set another"
         )
     if not arguments.real and int(domain) == 0 and not closed:
         raise ConfigError(

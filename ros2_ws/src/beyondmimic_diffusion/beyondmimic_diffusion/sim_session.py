@@ -23,10 +23,11 @@ from typing import Any
 
 import psutil
 
+from .arguments import DEFAULT_POLICY, BringupArguments
 from .bringup import ros_environment
 from .core.errors import BeyondMimicError, ConfigError
 from .core.tasks import save_scene
-from .graph import DEFAULT_POLICY, BringupArguments, find_policy
+from .graph import find_policy
 from .session.console import Console, bar
 from .session.programme import TOURS, Programme, make_programme
 
@@ -57,7 +58,21 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tour", default=TOURS[0], help=f"{', '.join(TOURS)}, or a YAML file with legs")
     parser.add_argument("--out", type=Path, default=OUT, help="where report, plots, recording and film go")
     parser.add_argument(
-        "--root-source", choices=("truth", "proprioception"), default="truth", help="what odometry rests on"
+        "--sim", choices=("mujoco", "unitree_mujoco"), default="mujoco", help="ROS topics, or Unitree's DDS on lo"
+    )
+    parser.add_argument(
+        "--unitree-domain", type=int, default=-1, help="DDS domain of a simulated Unitree robot (default: 1)"
+    )
+    parser.add_argument(
+        "--wall-time",
+        action="store_true",
+        help="with unitree_mujoco: no /clock, as on a robot; the machine must keep up",
+    )
+    parser.add_argument(
+        "--root-source",
+        choices=("auto", "truth", "proprioception"),
+        default="auto",
+        help="what odometry rests on (auto: truth with mujoco, proprioception with unitree_mujoco)",
     )
     parser.add_argument(
         "--real-time-factor", type=_factor, default=1.0, help="simulated seconds per second; below 1 on slow machines"
@@ -121,6 +136,9 @@ def _drive(
     parameters = arguments.out / "session.param.yaml"
     parameters.write_text(_parameters(arguments.seed, arguments.real_time_factor))
     bringup = BringupArguments(
+        sim=arguments.sim,
+        unitree_domain=arguments.unitree_domain,
+        use_sim_time="false" if arguments.wall_time else "true",
         policy=policy,
         params_file=str(parameters.resolve()),
         root_source=arguments.root_source,
@@ -128,6 +146,7 @@ def _drive(
     )
     notes: dict[str, Any] = {
         "tour": programme.tour,
+        "sim": arguments.sim,
         "policy": arguments.policy,
         "seed": arguments.seed,
         "command_wall": psutil.Process().create_time(),
@@ -139,7 +158,7 @@ def _drive(
     with running_stack(bringup, arguments.out, console, stop, metadata) as stack:
         os.nice(_RECORDER_NICENESS)
         try:
-            start = drive.bring_up(stack, console)
+            start = drive.bring_up(stack, console, bringup.unitree)
             notes["tracking"] = start
             waited = time.time() - notes["command_wall"]
             console.say(f"  the robot plays plans, {waited:.1f} s after the command; steering starts")

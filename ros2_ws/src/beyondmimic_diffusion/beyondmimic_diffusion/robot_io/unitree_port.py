@@ -59,12 +59,14 @@ class UnitreePort:
             DdsError: CycloneDDS is missing or unsuitable.
         """
         self._clock, self._on_pair = clock, on_pair
+        self._ready = False
         self._arrival: _Arrival | None = None
-        self._answered: _Arrival | None = None
+        self._newest: _Arrival | None = None  # that was read
+        self._unanswered: _Arrival | None = None  # the same, until the first command after it
         self._dry_run = config.dry_run
         self._taken_in: int | None = None  # count of the robot's restarts in which its motors were taken
         self.latency = LatencyWindow(_WINDOW)
-        """From a LowState's arrival to the moment at which the LowCmd that answers it is handed to DDS [s]."""
+        """From a LowState's arrival to the moment at which the first LowCmd made from it is handed to DDS [s]."""
         self._robot = UnitreeRobot(
             Participant(config.domain, config.network_interface, node.get_name()),
             clock.now,
@@ -74,6 +76,7 @@ class UnitreePort:
             dry_run=config.dry_run,
             on_pair=self._accept,
         )
+        self._ready = True
 
     @property
     def refused(self) -> int:
@@ -91,16 +94,21 @@ class UnitreePort:
 
     def read(self) -> tuple[ImuSample, JointSample] | None:
         """Newest samples, or None before the first."""
-        self._answered = arrival = self._arrival
-        return None if arrival is None else (arrival.imu, arrival.joints)
+        arrival = self._arrival
+        if arrival is None:
+            return None
+        if arrival is not self._newest:
+            self._newest = self._unanswered = arrival
+        return arrival.imu, arrival.joints
 
     def write(self, command: JointCommand) -> None:
         """Send a command; silent while the motors are not taken."""
         if not self.taken:
             return
         self._robot.write(command)
-        if self._answered is not None:
-            self.latency.add(time.monotonic() - self._answered.at)
+        if self._unanswered is not None:
+            self.latency.add(time.monotonic() - self._unanswered.at)
+            self._unanswered = None
 
     def other_writers(self, allowed: Collection[str], allowed_pids: Collection[int] = ()) -> list[str]:
         """Who else commands the motors; not of interest while the robot's own controller is expected to."""
@@ -139,6 +147,8 @@ class UnitreePort:
         }
 
     def _accept(self, imu: ImuSample, joints: JointSample) -> None:
+        if not self._ready:  # it reads before it is handed to us
+            return
         at = time.monotonic()
         state = self._robot.receiver.state
         if self._clock.simulated and state is not None:

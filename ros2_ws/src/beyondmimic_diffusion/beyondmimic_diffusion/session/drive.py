@@ -29,21 +29,33 @@ _STALL = 5.0
 _STOPPED = (ExecutorState.DAMPING, ExecutorState.E_STOP, ExecutorState.FAULT)
 
 
-def bring_up(stack: Stack, console: Console) -> float:
+def bring_up(stack: Stack, console: Console, own_controller: bool = False) -> float:
     """Wait for each node, arm, and wait until plans are played; returns the simulated time of that [s].
+
+    Args:
+        stack: Started.
+        console: Shows how it goes.
+        own_controller: Whether the robot has a controller of its own that must let go of the motors first.
 
     Raises:
         SessionError: A part does not come up, or the executor refuses.
     """
     heard = stack.recorder.latest
-    for what, topic in (("simulator", "/clock"), ("state estimator", "/robot_state"), ("guidance", "/guidance/active")):
+    for what, topic in (
+        ("simulator", "/ground_truth/odom"),
+        ("state estimator", "/robot_state"),
+        ("guidance", "/guidance/active"),
+    ):
         stack.wait_for(what, lambda topic=topic: topic in heard, _PATIENCE)
     console.say("  simulator, state estimator and guidance server are up")
     stack.wait_for("planner", lambda: _planning(stack.planner()), _PATIENCE, lambda: describe(stack.planner()))
     status = stack.planner()
     if status is not None:
         console.say(f"  planner is running: policy '{status.engine_name}' on {status.backend}")
-    _arm(stack)
+    if own_controller:
+        _insist(stack, "executor/take_motors", "the robot's own controller keeps the motors")
+        console.say("  the robot's own controller has let go of the motors; it hangs in the gantry")
+    _insist(stack, "executor/arm", "the executor refuses to be armed")
     console.say("  executor is armed")
     stack.wait_for(
         "executor plays plans",
@@ -138,14 +150,19 @@ def _reach(stack: Stack, reach: Reach, start: float, goals: list[dict[str, Any]]
     console.say(f"  {reach.name} ({x:+.2f}, {y:+.2f}): {verdict}, {goal['end'] - start:.1f} s")
 
 
-def _arm(stack: Stack) -> None:
+def _insist(stack: Stack, service: str, complaint: str) -> None:
+    """Ask until it is granted.
+
+    Raises:
+        SessionError: It is not.
+    """
     until = time.monotonic() + _ARMING_PATIENCE
     while True:
-        armed, reason = stack.call("executor/arm")
-        if armed:
+        granted, reason = stack.call(service)
+        if granted:
             return
         if time.monotonic() > until:
-            raise SessionError(f"the executor refuses to be armed: {reason}")
+            raise SessionError(f"{complaint}: {reason}")
         for _ in range(10):
             stack.step()
 

@@ -122,7 +122,12 @@ def count_falls(truth: Truth) -> int:
 
 
 def real_time_factor(recording: Recording, start: float, end: float) -> float | None:
-    """Simulated time per wall time between two simulated times [s]; None if no time lies between them."""
+    """Simulated time per wall time between two simulated times [s]; None if no time lies between them.
+
+    A stack on the wall's time cannot be slow, but its simulator can: then what that measured counts.
+    """
+    if recording.wall is recording.sim:
+        return float(recording.pace.mean()) if recording.pace.size else None
     wall = float(recording.to_wall(end) - recording.to_wall(start))
     return (end - start) / wall if wall > 0.0 else None
 
@@ -174,6 +179,24 @@ def _seconds_in_mode(log: ExecutorLog, start: float, end: float) -> dict[str, fl
             name = _MODES[int(mode)]
             seconds[name] = seconds.get(name, 0.0) + float(span)
     return {name: round(span, 3) for name, span in seconds.items()}
+
+
+def unitree_figures(recording: Recording) -> dict[str, Any] | None:
+    """How quickly a LowState was answered by a LowCmd, and what was refused; None if it was not Unitree's DDS.
+
+    The time is from the arrival of the LowState in the executor's process to the moment at which the first LowCmd
+    computed from it is handed to DDS; it contains the wait for the next tick, and not the two ways over the network.
+    """
+    values = recording.executor_values
+    if "low_state_to_low_cmd_count" not in values:
+        return None
+    names = ("p50", "p99", "max")
+    return {
+        "low_state_to_low_cmd_ms": {name: _finite(values[f"low_state_to_low_cmd_{name}_ms"]) for name in names},
+        "commands_measured": int(values["low_state_to_low_cmd_count"]),
+        "low_states": int(values["low_states"]),
+        "refused_low_states": int(values["refused_low_states"]),
+    }
 
 
 def plans_used_after_valid_until(recording: Recording) -> int:

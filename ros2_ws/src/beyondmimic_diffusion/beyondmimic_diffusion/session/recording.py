@@ -26,6 +26,7 @@ from .surroundings import TOPICS, Surroundings, surroundings
 Integers = NDArray[np.integer]
 METADATA = "session"
 """Name of the metadata record; its values are JSON texts."""
+_EXECUTOR_TICK = "action_executor: tick"
 _FILM_SPACING_NS = 15_000_000
 """Joint states closer than this are skipped: a film needs no more [ns]."""
 
@@ -105,9 +106,9 @@ class Recording:
     """Everything the report, the plots and the film are made from."""
 
     wall: Array
-    """When each ``/clock`` message was sent [s since 1970]."""
+    """When each ``/clock`` message was sent [s since 1970]; without one, two moments around everything."""
     sim: Array
-    """What it said [s]."""
+    """What it said [s]; without one, the same."""
     truth: Truth
     command_t: Array
     """[s], (C,)."""
@@ -127,6 +128,10 @@ class Recording:
     session: dict[str, Any]
     """What the session wrote down beside the messages."""
     message_count: int
+    pace: Array
+    """What the simulator measured as its real-time factor, once a second, (P,)."""
+    executor_values: dict[str, float]
+    """The newest figures of ``/diagnostics`` on the executor's tick."""
 
     def to_sim(self, wall: Array | float) -> Array:
         """Wall time [s since 1970] -> simulated time [s]."""
@@ -146,6 +151,8 @@ _TOPICS = (
     "/executor/state",
     "/applied_joint_commands",
     "/planner/status",
+    "/diagnostics",
+    "/sim/real_time_factor",
     *TOPICS,
 )
 
@@ -154,7 +161,7 @@ def read_recording(path: Path) -> Recording:
     """Read a session's MCAP file.
 
     Raises:
-        RecordingError: It is no complete MCAP file, or holds no simulated clock or no ground truth.
+        RecordingError: It is no complete MCAP file, or holds no ground truth, or a clock that never moved.
     """
     messages: dict[str, list[tuple[float, Any]]] = defaultdict(list)
     try:
@@ -174,7 +181,8 @@ def read_recording(path: Path) -> Recording:
                 messages[channel.topic].append((1e-9 * message.publish_time, decoded))
     except (OSError, McapError) as error:
         raise RecordingError(f"'{path}' is not a complete MCAP recording: {error}") from error
-    for topic in ("/clock", "/ground_truth/odom"):
+    simulated_time = bool(messages["/clock"]) or not messages["/ground_truth/odom"]
+    for topic in ("/clock", "/ground_truth/odom") if simulated_time else ("/ground_truth/odom",):
         if len(messages[topic]) < 2:
             raise RecordingError(f"'{path}' holds {len(messages[topic])} messages on {topic}; at least 2 are needed")
     count = summary.statistics.message_count if summary and summary.statistics else 0
@@ -182,8 +190,7 @@ def read_recording(path: Path) -> Recording:
 
 
 def _assemble(messages: dict[str, list[tuple[float, Any]]], session: dict[str, Any], count: int) -> Recording:
-    wall = np.array([at for at, _ in messages["/clock"]])
-    sim = np.array([time_from_msg(m.clock) for _, m in messages["/clock"]])
+    wall, sim = _time_axis(messages)
     commands = [m for _, m in messages["/cmd_vel"]]
     joints = [m for _, m in messages["/joint_states"]]
     order = JointMap(g1.JOINT_NAMES)
@@ -207,7 +214,35 @@ def _assemble(messages: dict[str, list[tuple[float, Any]]], session: dict[str, A
         ),
         session=session,
         message_count=count,
+        pace=np.array([m.data for _, m in messages["/sim/real_time_factor"]]),
+        executor_values=_executor_values([m for _, m in messages["/diagnostics"]]),
     )
+
+
+def _time_axis(messages: dict[str, list[tuple[float, Any]]]) -> tuple[Array, Array]:
+    """Wall and simulated time; the same where the stack ran on the wall's."""
+    if messages["/clock"]:
+        wall = np.array([at for at, _ in messages["/clock"]])
+        return wall, np.array([time_from_msg(m.clock) for _, m in messages["/clock"]])
+    moments = [at for channel in messages.values() for at, _ in channel]
+    around = np.array([min(moments) - 1.0, max(moments) + 1.0])
+    return around, around
+
+
+def _executor_values(messages: list[Any]) -> dict[str, float]:
+    """Those that are numbers."""
+    for message in reversed(messages):
+        for status in message.status:
+            if status.name == _EXECUTOR_TICK:
+                return {pair.key: value for pair in status.values if (value := _number(pair.value)) is not None}
+    return {}
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _stamps(messages: list[Any]) -> Array:

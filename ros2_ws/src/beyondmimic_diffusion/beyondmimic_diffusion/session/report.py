@@ -40,6 +40,7 @@ def make_report(recording: Recording, failure: str = "") -> dict[str, Any]:
     report: dict[str, Any] = {
         "schema": SCHEMA,
         "tour": session.get("tour"),
+        "sim": session.get("sim", "mujoco"),
         "falls": falls,
         "goals": goals_as_dicts(goals),
         "contacts": around.touches(start, end),
@@ -48,6 +49,7 @@ def make_report(recording: Recording, failure: str = "") -> dict[str, Any]:
         "real_time_factor": metrics.real_time_factor(recording, start, end),
         **metrics.plan_figures(recording.plans, start, end),
         "executor": executor,
+        "unitree": metrics.unitree_figures(recording),
         "plans_used_after_valid_until": metrics.plans_used_after_valid_until(recording),
         "legs": metrics.legs_as_dicts(legs),
         "duration": end - start,
@@ -172,6 +174,9 @@ def as_table(report: dict[str, Any]) -> str:
         ),
         ("policy", f"{report['policy'].get('name', '?')} {report['policy'].get('sha256', '')[:12]}"),
     ]
+    if report["unitree"] is not None:
+        answer = _figures(report["unitree"]["low_state_to_low_cmd_ms"], "p50", "p99", "max")
+        rows.append(("LowState to LowCmd", f"{answer}, {report['unitree']['commands_measured']} commands"))
     lines += [f"{name:<24}{text}" for name, text in rows]
     lines += [f"PROBLEM: {text}" for text in report["problems"]]
     return "\n".join(lines)

@@ -49,15 +49,17 @@ class Interrupted(Exception):  # noqa: N818  not an error
 class Stack:
     """Processes, recorder and the session's own node. Make it with :func:`running_stack`."""
 
-    def __init__(self, bringup: Bringup, file: McapFile, log: NodeLog, stop: threading.Event):
+    def __init__(self, bringup: Bringup, file: McapFile, log: NodeLog, stop: threading.Event, simulated_time: bool):
         """
         Args:
             bringup: Already started.
             file: Recording.
             log: What the nodes write.
             stop: Set when the operator wants to leave.
+            simulated_time: Whether there is a ``/clock``; otherwise time is the wall's.
         """
         self._bringup = bringup
+        self._simulated_time = simulated_time
         self._log = log
         self._stop = stop
         self._listener = rclpy.create_node("session_recorder", start_parameter_services=False, enable_rosout=False)
@@ -108,8 +110,8 @@ class Stack:
             self.step()
 
     def sim_time(self) -> float:
-        """Simulated time [s], 0 before the first ``/clock`` message."""
-        return self.recorder.sim_time() or 0.0
+        """Time of the stack [s]: simulated, and 0 before the first ``/clock`` message; or the wall's."""
+        return self.recorder.sim_time() or 0.0 if self._simulated_time else time.time()
 
     def planner(self) -> PlannerStatus | None:
         """Newest ``planner/status``."""
@@ -220,7 +222,7 @@ def running_stack(
     try:
         with Bringup(arguments, say=log.take) as bringup:
             try:
-                stack = Stack(bringup, file, log, stop)
+                stack = Stack(bringup, file, log, stop, arguments.sim_time)
                 yield stack
             finally:
                 log.quiet = True
