@@ -40,6 +40,8 @@ def _missing_tensorrt() -> str:
 
 
 def _missing_unitree() -> str:
+    if reason := _missing_modules("rclpy", "beyondmimic_msgs"):
+        return reason
     from beyondmimic_diffusion.robot_io.cyclonedds_library import DdsError, check_cyclonedds
 
     try:

@@ -7,7 +7,6 @@ import os
 
 import numpy as np
 import pytest
-from beyondmimic_diffusion.robot_io.unitree_wire import LowState, encode_low_state
 
 _domains = itertools.count(os.getpid())
 
@@ -21,6 +20,7 @@ def domain() -> int:
 @pytest.fixture
 def make_state():
     """Makes a LowState of a robot that stands and is well; fields may be replaced."""
+    from beyondmimic_diffusion.robot_io.unitree_wire import LowState
 
     def make(**fields) -> LowState:
         values: dict = {
@@ -47,4 +47,6 @@ def make_state():
 @pytest.fixture
 def make_bytes(make_state):
     """The same as it is on the wire."""
+    from beyondmimic_diffusion.robot_io.unitree_wire import encode_low_state
+
     return lambda **fields: encode_low_state(make_state(**fields))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from beyondmimic_diffusion.robot_io.tick_clock import TickClock
+
+pytest.importorskip("rclpy", reason="robot_io speaks ROS 2")
+
+from beyondmimic_diffusion.robot_io.tick_clock import TickClock  # noqa: E402
 
 OFFSET = 1234.5
 """Our clock when the robot's tick was 0 [s]."""

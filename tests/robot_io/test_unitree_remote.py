@@ -5,8 +5,11 @@ from __future__ import annotations
 import struct
 
 import pytest
-from beyondmimic_diffusion.core.guidance.teleop import JoyConfig, JoyMapping, VelocityLimits
-from beyondmimic_diffusion.robot_io.unitree_remote import (
+
+pytest.importorskip("rclpy", reason="robot_io speaks ROS 2")
+
+from beyondmimic_diffusion.core.guidance.teleop import JoyConfig, JoyMapping, VelocityLimits  # noqa: E402
+from beyondmimic_diffusion.robot_io.unitree_remote import (  # noqa: E402
     FIRMWARE_CHORDS,
     JOY_BUTTONS,
     STOP_CHORDS,
@@ -14,7 +17,7 @@ from beyondmimic_diffusion.robot_io.unitree_remote import (
     decode_remote,
     encode_remote,
 )
-from beyondmimic_diffusion.robot_io.unitree_wire import WireError
+from beyondmimic_diffusion.robot_io.unitree_wire import WireError  # noqa: E402
 
 BIT_OF_BUTTON = {
     **{"R1": (2, 0), "L1": (2, 1), "start": (2, 2), "select": (2, 3), "R2": (2, 4), "L2": (2, 5)},

@@ -6,9 +6,12 @@ import struct
 
 import numpy as np
 import pytest
-from beyondmimic_diffusion.core.robot import g1
-from beyondmimic_diffusion.robot_io import unitree_wire as wire
-from beyondmimic_diffusion.robot_io.cyclonedds_library import DdsError, check_cyclonedds
+
+pytest.importorskip("rclpy", reason="robot_io speaks ROS 2")
+
+from beyondmimic_diffusion.core.robot import g1  # noqa: E402
+from beyondmimic_diffusion.robot_io import unitree_wire as wire  # noqa: E402
+from beyondmimic_diffusion.robot_io.cyclonedds_library import DdsError, check_cyclonedds  # noqa: E402
 
 RANDOM_MESSAGES = 1000
 _UNITREE_JOINTS = """
