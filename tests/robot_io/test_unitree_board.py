@@ -1,6 +1,5 @@
-"""The simulated robot's side of Unitree's DDS, spoken to with the types, the checksum and the client of Unitree's SDK."""
+"""The simulated robot's side of Unitree's DDS, spoken to with types and checksum of Unitree's SDK."""
 
-import os
 import time
 
 import numpy as np
@@ -9,15 +8,9 @@ from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.rotations import quat_from_yaw
 from beyondmimic_diffusion.core.types import ImuSample, JointSample
 from beyondmimic_diffusion.robot_io.unitree_board import UnitreeBoard
-from beyondmimic_diffusion.robot_io.unitree_dds import DdsError, Participant, check_cyclonedds
+from beyondmimic_diffusion.robot_io.unitree_dds import DdsError, Participant
 
-try:
-    check_cyclonedds()
-except DdsError as error:
-    pytest.skip(str(error), allow_module_level=True)
-
-DOMAIN = 140 + os.getpid() % 60
-"""Of this run alone: other runs on this machine use lo, too."""
+pytestmark = pytest.mark.unitree
 PATIENCE = 20.0
 """A bound against hanging [s]."""
 POSITION = np.linspace(-0.3, 0.4, g1.NUM_JOINTS)
@@ -55,15 +48,15 @@ class Peer:
 
 
 @pytest.fixture
-def board():
-    board = UnitreeBoard(DOMAIN)
+def board(domain):
+    board = UnitreeBoard(domain)
     yield board
     board.close()
 
 
 @pytest.fixture
-def peer():
-    return Peer(Participant(DOMAIN, "lo"))
+def peer(domain):
+    return Peer(Participant(domain, "lo"))
 
 
 def until(happened, doing=lambda: None):
