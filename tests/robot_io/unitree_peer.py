@@ -40,11 +40,15 @@ class UnitreePeer:
 
     def close(self) -> str:
         """End it; returns all that it said besides answers."""
-        self._process.kill()
-        self._process.wait()
-        self._log.seek(0)
-        self.text += self._log.read().decode(errors="replace")
-        self._log.close()
+        if not self._log.closed:
+            try:
+                self.text += self._process.communicate(timeout=30.0)[0]
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._log.seek(0)
+            self.text += self._log.read().decode(errors="replace")
+            self._log.close()
         return self.text
 
     def _answer(self) -> dict[str, Any]:

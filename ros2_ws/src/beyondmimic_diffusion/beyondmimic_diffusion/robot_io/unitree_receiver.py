@@ -65,7 +65,8 @@ class UnitreeReceiver:
         now = self._steady()
         try:
             state = decode_low_state(cdr)
-            if abs(state.quaternion_wxyz @ state.quaternion_wxyz - 1.0) > _UNIT or not np.isfinite(state.q).all():
+            unit = abs(state.quaternion_wxyz @ state.quaternion_wxyz - 1.0) < _UNIT  # False for NaN, too
+            if not unit or not np.isfinite(state.q).all():
                 raise WireError(
                     f"LowState: attitude {np.round(state.quaternion_wxyz, 3)} or a joint position is no measurement"
                 )
@@ -76,7 +77,7 @@ class UnitreeReceiver:
         stamp = self._clock() - (self._steady() - measured)
         pair = (
             ImuSample(stamp, state.quaternion_wxyz, state.gyroscope, state.accelerometer),
-            JointSample(stamp, state.q, state.dq, state.tau_est),
+            JointSample(stamp, state.q, state.dq, state.tau_est, state.temperature.max(axis=1)),
         )
         self.state, self.pair, self._received_at = state, pair, now
         self.received += 1
