@@ -154,6 +154,11 @@ class BatchPlanner:
         self.steering.reset()
         self._frame, self._stamp = None, np.full(self.rows, np.nan)
 
+    def take_over(self, other: BatchPlanner) -> None:
+        """Go on where another policy's planner is. Its half-denoised tokens stay behind: they are in its own units."""
+        self.steering, self._frame, self._stamp = other.steering, other._frame, other._stamp
+        self.first_step = other.first_step
+
     def plan(
         self, observations: Sequence[Observation], goals: Sequence[Goal], numbers: Sequence[int], seq: int = 0
     ) -> list[Plan]:

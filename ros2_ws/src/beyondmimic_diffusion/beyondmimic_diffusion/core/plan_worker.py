@@ -103,6 +103,7 @@ class PlanWorker:
         self._wake = threading.Condition()
         self._running = False
         self._reset_wanted = False
+        self._successor: GuidedPlanner | None = None
         self._first_stamp: float | None = None
         self._heard = time.monotonic()
         self._trouble: Condition | None = None
@@ -120,13 +121,20 @@ class PlanWorker:
         """End the thread after the plan it is at."""
         with self._wake:
             self._running = False
-            self._wake.notify()
+            self._wake.notify_all()
         if self._thread.is_alive():
             self._thread.join()
 
     def reset(self) -> None:
         """Forget history and plans before the next state."""
         self._reset_wanted = True
+
+    def swap(self, planner: GuidedPlanner) -> bool:
+        """Let another planner go on after the plan at hand; returns when it has, False if the thread has ended."""
+        with self._wake:
+            self._successor = planner
+            self._wake.notify_all()
+            return self._wake.wait_for(lambda: self._successor is None or not self._running) and self._running
 
     def put_state(self, state: RobotState) -> None:
         """A new state; wakes the thread."""
@@ -183,15 +191,23 @@ class PlanWorker:
         self._prepare()
         while True:
             with self._wake:
-                self._wake.wait_for(lambda: bool(self._inbox) or not self._running)
+                self._wake.wait_for(lambda: bool(self._inbox) or self._successor is not None or not self._running)
                 if not self._running:
                     return
+                self._exchange()
                 inbox, self._inbox = self._inbox, []
             try:
                 if self._take(inbox):
                     self._plan()
             except Exception as error:  # ONNX Runtime has its own types; a silent end of this thread would be worse
                 self._trouble, self.detail = Condition.BACKEND_ERROR, f"{type(error).__name__}: {error}"
+
+    def _exchange(self) -> None:
+        """Between two plans; both planners are ours alone now."""
+        if self._successor is not None:
+            self._successor.take_over(self._planner)
+            self._planner, self._successor = self._successor, None
+            self._wake.notify_all()
 
     def _take(self, inbox: list[RobotState | tuple[float, Array]]) -> bool:
         """Bring the histories up to date; True if a plan is due."""

@@ -44,6 +44,10 @@ class RobotTrack:
         self._default = np.asarray(m.default_joint_pos)
         self._last_plan: Plan | None = None
 
+    def serve(self, planner: BatchPlanner) -> None:
+        """Go on with another planner, whose policy has the same grid and layout; what was seen and promised stays."""
+        self._planner = planner
+
     def reset(self) -> None:
         """Forget everything."""
         self._states.reset()
@@ -127,6 +131,15 @@ class GuidedPlanner:
     def manifest(self):
         """Facts of the policy."""
         return self.batch.manifest
+
+    def take_over(self, other: GuidedPlanner) -> None:
+        """Go on where another planner is: its history, promises, plan ids, latency and the steering's integrators.
+
+        Both policies must have the same grid and layout (:func:`~.engine.exchange.check_exchangeable`).
+        """
+        self.track, self._next_id, self._latency = other.track, other._next_id, other._latency
+        self.track.serve(self.batch)
+        self.batch.take_over(other.batch)
 
     def reset(self) -> None:
         """Forget history and plans (after a time jump); plan ids go on."""

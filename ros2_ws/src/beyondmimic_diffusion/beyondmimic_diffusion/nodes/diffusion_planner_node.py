@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +12,13 @@ import numpy as np
 from beyondmimic_msgs.msg import ActionPlan, GuidanceGoal, GuidanceStats, PlannerStatus, SdfScene
 from beyondmimic_msgs.msg import JointCommand as JointCommandMsg
 from beyondmimic_msgs.msg import RobotState as RobotStateMsg
+from beyondmimic_msgs.srv import LoadEngine
 from nav_msgs.msg import Path as PathMsg
 from rclpy.clock import Clock, ClockType
 from std_srvs.srv import Trigger
 
 from ..core.batch_planner import PlannerConfig
-from ..core.engine.factory import BACKENDS, LoadedPolicy, load_policy
+from ..core.engine import BACKENDS, LoadedPolicy, kind_of, load_policy, load_successor
 from ..core.errors import BeyondMimicError, ConfigError
 from ..core.guidance.clip_library import ClipLibrary
 from ..core.guidance.goals import JoystickGoal
@@ -41,6 +43,7 @@ from ..ros.conversions import (
 from ..ros.diagnostics import Diagnosis, Level
 from ..ros.goal_reader import GoalReader
 from ..ros.lifecycle import ManagedNode, prefer_realtime, prefer_this_process, run
+from ..ros.side_node import SideNode
 
 _STATUS_PERIOD = 0.1
 """``planner/status`` [s]."""
@@ -83,6 +86,8 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
 
     def __init__(self, **node_arguments):
         super().__init__("diffusion_planner", DiffusionPlannerConfig, **node_arguments)
+        self._loader: SideNode | None = None
+        self._policy_lock = threading.Lock()
 
     def configure(self) -> None:
         """Load and prove the policy, warm it up, make the topics."""
@@ -117,23 +122,27 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         self._reset = self.create_service(Trigger, "planner/reset", self._on_reset)
         self._timer = self.create_timer(_STATUS_PERIOD, self._on_status, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.diagnostics.add("plans", self._diagnose)
-        self.get_logger().info(f"policy '{manifest.name}' on {self._policy.backend_name}, {config.planner.mode}")
+        self._loader = SideNode(self, "loader")
+        self._loader.serve(LoadEngine, "planner/load_engine", self._on_load_engine)
+        self._loader.start()
+        self._tell_policy()
 
     def activate(self) -> None:
         """Start the thread with a new session."""
         config = self.parameters.config
         self._session = random.getrandbits(32)
-        planner = GuidedPlanner(self._policy, config.planner, config.steering, self._session)
-        self._worker = PlanWorker(
-            planner,
-            self._publish,
-            self._loop_clock.now,
-            config.when_expired == "stand",
-            config.injected_delay,
-            self._hurry,
-        )
-        self._worker.put_goals((JoystickGoal(),), 0)
-        self._worker.start()
+        with self._policy_lock:
+            planner = GuidedPlanner(self._policy, config.planner, config.steering, self._session)
+            self._worker = PlanWorker(
+                planner,
+                self._publish,
+                self._loop_clock.now,
+                config.when_expired == "stand",
+                config.injected_delay,
+                self._hurry,
+            )
+            self._worker.put_goals((JoystickGoal(),), 0)
+            self._worker.start()
 
     def _hurry(self) -> None:
         """Ask for real-time scheduling of the planning thread, and say so where it is refused."""
@@ -143,18 +152,30 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
 
     def deactivate(self) -> None:
         """Stop the thread; the executor coasts, then damps."""
-        if self._worker is not None:
-            self._worker.stop()
-            self._worker = None
+        with self._policy_lock:
+            if self._worker is not None:
+                self._worker.stop()
+                self._worker = None
 
     def cleanup(self) -> None:
         """Remove topics."""
+        self._close_loader()
         self.destroy_timer(self._timer)
         self.destroy_service(self._reset)
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         for publisher in (self._plan_pub, self._path_pub, self._stats_pub, self._status_pub):
             self.destroy_publisher(publisher)
+
+    def destroy_node(self) -> None:
+        """rclpy's end of a node; the one beside it goes first."""
+        self._close_loader()
+        super().destroy_node()
+
+    def _close_loader(self) -> None:
+        if self._loader is not None:
+            self._loader.close()
+            self._loader = None
 
     def _on_state(self, msg: RobotStateMsg) -> None:
         if self._worker is None:
@@ -208,6 +229,38 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         if self._worker is not None:
             self._worker.reset()
         return response
+
+    def _on_load_engine(self, request: LoadEngine.Request, response: LoadEngine.Response) -> LoadEngine.Response:
+        """On the loader's thread: the plans go on meanwhile."""
+        config = self.parameters.config
+        try:
+            successor = load_successor(request.path, config.backend, self._policy.manifest)
+            _warm_up(successor, config)
+            self._adopt(successor)
+            response.success = True
+            self._tell_policy()
+        except Exception as error:  # whatever a network's runtime raises: the policy before goes on
+            response.error_code = getattr(LoadEngine.Response, kind_of(error, request.path))
+            response.error_msg = str(error)
+            self.get_logger().error(f"planner/load_engine refused, '{self._policy.manifest.name}' goes on: {error}")
+        response.engine_name = self._policy.manifest.name
+        response.engine_sha256 = self._policy.manifest.onnx_sha256
+        return response
+
+    def _adopt(self, successor: LoadedPolicy) -> None:
+        """From the next plan on, or from the next activation."""
+        config = self.parameters.config
+        with self._policy_lock:
+            if self._worker is not None:
+                self._worker.swap(GuidedPlanner(successor, config.planner, config.steering, self._session))
+            self._policy = successor
+
+    def _tell_policy(self) -> None:
+        """Name policy and backend in the log, and why not a faster one."""
+        policy, mode = self._policy, self.parameters.config.planner.mode
+        self.get_logger().info(f"policy '{policy.manifest.name}' on {policy.backend_name}, {mode}")
+        for reason in policy.passed_over:
+            self.get_logger().info(reason)
 
     def _publish(self, plan: Plan) -> None:
         """In the worker's thread."""

@@ -3,6 +3,7 @@
 The backends need onnxruntime or torch and are therefore imported only when a policy is loaded.
 """
 
+from .exchange import check_exchangeable, kind_of, load_successor
 from .factory import BACKENDS, INT8, LoadedPolicy, load_policy
 from .golden import check_golden, make_golden, save_golden
 from .manifest import (
@@ -22,8 +23,11 @@ __all__ = [
     "NormalizerStats",
     "PolicyManifest",
     "SamplingDefaults",
+    "check_exchangeable",
     "check_golden",
+    "kind_of",
     "load_policy",
+    "load_successor",
     "make_golden",
     "save_golden",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import ArtifactError, BeyondMimicError, ConfigError
 from ..protocols import Denoiser
 from .engine_manifest import ENGINE_FILE
-from .golden import GOLDEN_TOLERANCE, INT8_TOLERANCE, check_golden
+from .golden import GOLDEN_TOLERANCE, INT8_TOLERANCE, GoldenVectorError, check_golden
 from .manifest import PolicyManifest
 
 INT8 = "onnx-int8"
@@ -62,7 +62,7 @@ def load_policy(folder: str | Path, backend: str = "auto") -> LoadedPolicy:
             try:
                 return _load(name, folder, manifest, tuple(passed_over))
             except BeyondMimicError as error:
-                if name == INT8 and not isinstance(error, _OtherResultError):
+                if name == INT8 and not isinstance(error, GoldenVectorError):
                     raise  # a damaged file; a processor whose 8-bit products saturate is no reason to give up
                 reason = str(error)
         passed_over.append(f"not {name}: {reason}")
@@ -87,18 +87,10 @@ def _unavailable(name: str, folder: Path) -> str:
     return ""
 
 
-class _OtherResultError(ArtifactError):
-    """The golden vectors do not hold."""
-
-
 def _load(name: str, folder: Path, manifest: PolicyManifest, passed_over: tuple[str, ...]) -> LoadedPolicy:
     """One backend, proved."""
     denoiser, tolerance = _make(name, folder, manifest)
-    try:
-        worst = check_golden(folder, denoiser, tolerance)
-    except ArtifactError as error:
-        raise _OtherResultError(str(error)) from error
-    return LoadedPolicy(manifest, denoiser, name, folder, worst, passed_over)
+    return LoadedPolicy(manifest, denoiser, name, folder, check_golden(folder, denoiser, tolerance), passed_over)
 
 
 def _make(name: str, folder: Path, manifest: PolicyManifest) -> tuple[Denoiser, float]:

@@ -24,6 +24,11 @@ INT8_TOLERANCE = 0.3
 """For 8-bit weights: three times what they differ by on the random inputs of the golden vectors. What they do in closed
 loop is measured, not bounded here."""
 
+
+class GoldenVectorError(ArtifactError):
+    """The golden vectors do not hold: the model computes something else here."""
+
+
 _NAMES = (
     "states", "actions", "history", "current", "state_levels", "action_levels", "clean_states", "clean_actions",
 )  # fmt: skip
@@ -62,7 +67,8 @@ def check_golden(folder: str | Path, denoiser: Denoiser, tolerance: float = GOLD
     """Compare ``denoiser`` with the stored vectors; returns the largest difference (normalised units).
 
     Raises:
-        ArtifactError: No or damaged file, or another result.
+        GoldenVectorError: Another result.
+        ArtifactError: No file, or a damaged one.
     """
     path = Path(folder) / GOLDEN_FILE
     try:
@@ -78,7 +84,7 @@ def check_golden(folder: str | Path, denoiser: Denoiser, tolerance: float = GOLD
         float(np.max(np.abs(clean.actions - golden["clean_actions"]))),
     )
     if not worst <= tolerance:  # also refuses NaN
-        raise ArtifactError(
+        raise GoldenVectorError(
             f"the model gives other results here than where it was exported: golden vectors {path} differ by "
             f"{worst:.3g}, allowed are {tolerance:g}; model, vectors or runtime are not those of the export"
         )
