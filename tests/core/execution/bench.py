@@ -39,6 +39,7 @@ class Bench:
         self.count = 0
         self.start, self.steady_start = start, 500.0
         self.pose, self.tilt, self.speed = MEASURED, 0.0, 0.0
+        self.temperature = None
         self.plan_delay, self.planner, self.sensors = plan_delay, False, True
         self.state = None
         self.in_flight = []
@@ -51,9 +52,8 @@ class Bench:
 
     def measure(self):
         quat = np.array([math.cos(self.tilt / 2), math.sin(self.tilt / 2), 0.0, 0.0])
-        return RobotState(
-            self.now, np.zeros(3), quat, np.zeros(3), np.zeros(3), self.pose.copy(), np.full(J, self.speed)
-        )
+        speed, warmth = np.full(J, self.speed), None if self.temperature is None else np.full(J, self.temperature)
+        return RobotState(self.now, np.zeros(3), quat, np.zeros(3), np.zeros(3), self.pose.copy(), speed, warmth)
 
     def plan(self, stamp, **changes):
         targets = np.repeat(stamp + STEP * np.arange(POINTS)[:, None], J, axis=1)

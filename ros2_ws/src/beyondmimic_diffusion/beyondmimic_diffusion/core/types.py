@@ -43,6 +43,8 @@ class JointSample:
     """Joint velocities [rad/s], shape (J,)."""
     effort: Array
     """Joint torques [N m], shape (J,)."""
+    temperature: Array | None = None
+    """Of the hottest sensor of each joint's motor [degC], shape (J,); None: not measured."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class RobotState:
     """[rad], shape (J,)."""
     joint_vel: Array
     """[rad/s], shape (J,)."""
+    joint_temperature: Array | None = None
+    """Of the motors [degC], shape (J,); None: not measured."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from .action_executor import ActionExecutor
 from .executor_config import ArmingConfig, ExecutorConfig
 from .executor_report import ExecutorReport
 from .interpolator import INTERPOLATIONS, hold, linear
+from .joint_trips import JointTrip, JointTripConfig, JointTrips
 from .latency import LatencySummary, LatencyWindow
 from .modes import TRANSITIONS, Event, ExecutorMode, Reason, next_mode
 from .plan_buffer import PlanBuffer, PlanBufferConfig, PlanSample, PlanVerdict, SampleStatus
@@ -24,6 +25,9 @@ __all__ = [
     "FilterReport",
     "FilterVerdict",
     "JointLimits",
+    "JointTrip",
+    "JointTripConfig",
+    "JointTrips",
     "LatencySummary",
     "LatencyWindow",
     "PlanBuffer",

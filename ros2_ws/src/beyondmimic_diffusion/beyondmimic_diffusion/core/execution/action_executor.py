@@ -12,9 +12,10 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..types import Array, JointCommand, Plan, RobotState
-from .arming import check_robot
+from .arming import check_robot, refusal
 from .executor_config import ExecutorConfig
 from .executor_report import ExecutorReport
+from .joint_trips import JointTrip
 from .modes import Event, ExecutorMode, Reason, next_mode
 from .plan_buffer import PlanBuffer, PlanSample, PlanVerdict, SampleStatus
 from .safety_filter import FilterReport, FilterVerdict, JointLimits, SafetyFilter
@@ -71,6 +72,7 @@ class ActionExecutor:
         self._running, self._hold_until = 0.0, math.inf  # steady time without pauses [s]
         self._clamps = np.zeros(3, dtype=np.int64)
         self._refusals = 0
+        self._paused = False
         self._last_now: float | None = None
         self._last_command: JointCommand | None = None
 
@@ -95,16 +97,16 @@ class ActionExecutor:
             Whether it is armed, and a sentence with the figures that decided.
         """
         if self._mode is not ExecutorMode.DISARMED:
-            return False, f"{Reason.NOT_DISARMED.sentence}: it is in {self._mode.name} ({self._reason.sentence})"
+            return False, refusal(Reason.NOT_DISARMED, f"it is in {self._mode.name} ({self._reason.sentence})")
         self._mode = next_mode(self._mode, Event.ARM)
-        reason, figures = check_robot(self._config.arming, self._limits, now, state)
+        reason, figures = self._check(now, state)
         steady = self.plans.steady_for(now)
         if reason is Reason.OK and steady < self._config.arming.plan_stream_time:
             reason = Reason.NO_PLAN_STREAM
             figures = f"{steady:.2f} s so far, {self._config.arming.plan_stream_time} s needed"
         if reason is not Reason.OK or state is None:
             self._enter(Event.CHECKS_FAILED, reason)
-            return False, f"{reason.sentence}{': ' if figures else ''}{figures}"
+            return False, refusal(reason, figures)
         self._blend_from = np.array(state.joint_pos, dtype=np.float64)
         self._blend, self._refusals = 0.0, 0
         self._clamps[:] = 0
@@ -128,10 +130,10 @@ class ActionExecutor:
     def reset_e_stop(self, now: float, state: RobotState | None) -> tuple[bool, str]:
         """Release the emergency stop if the robot is upright, still and measured; ends DISARMED."""
         if self._mode is not ExecutorMode.E_STOP:
-            return False, Reason.NOT_STOPPED.sentence
-        reason, figures = check_robot(self._config.arming, self._limits, now, state)
+            return False, refusal(Reason.NOT_STOPPED)
+        reason, figures = self._check(now, state)
         if reason is not Reason.OK:
-            return False, f"{reason.sentence}{': ' if figures else ''}{figures}"
+            return False, refusal(reason, figures)
         self._enter(Event.E_STOP_RESET, Reason.E_STOP_RESET)
         return True, self._reason.sentence
 
@@ -146,7 +148,7 @@ class ActionExecutor:
         dt = 0.0 if self._last_now is None else min(max(now - self._last_now, 0.0), _LONGEST_STEP)
         self._last_now = now
         watch = self._watchdog.check(now, steady_now, state)
-        self._running = watch.running
+        self._running, self._paused = watch.running, watch.paused
         if watch.jumped:
             self.plans.reset()
         sample = self.plans.sample(now)
@@ -160,6 +162,15 @@ class ActionExecutor:
         self._last_command = command
         return command, self._report(watch, sample, command, verdict, self._reason)
 
+    def _check(self, now: float, state: RobotState | None) -> tuple[Reason, str]:
+        """The first thing that forbids to move, and its figures."""
+        if self._paused:
+            return Reason.CLOCK_STANDS, ""
+        if self._watchdog.joints.hot:
+            limit = self._config.watchdog.joints.cool
+            return Reason.TOO_HOT, f"{self._watchdog.joints.hottest:.0f} degC, below {limit:.0f} needed"
+        return check_robot(self._config.arming, self._limits, now, state)
+
     def _decide(self, watch: WatchdogReport, sample: PlanSample, dt: float) -> None:
         """All that may change the mode, worst first."""
         if self._mode not in _MOVING:
@@ -168,6 +179,8 @@ class ActionExecutor:
             self._enter(Event.STATE_LOST, Reason.STATE_LOST)
         elif watch.fall is not Fall.NONE:
             self._enter(Event.FALLING, Reason.TILTED if watch.fall is Fall.TILTED else Reason.FALLING)
+        elif watch.trip is not JointTrip.NONE:
+            self._enter(Event.JOINT_TRIP, Reason.OVERSPEED if watch.trip is JointTrip.FLAIL else Reason.TOO_HOT)
         elif self._mode is ExecutorMode.RETURN_TO_STAND and not self._upright():
             self._enter(Event.FALLING, Reason.STAND_FAILED)
         elif self._mode is ExecutorMode.HOLD and self._running > self._hold_until + _TIME_TOLERANCE:

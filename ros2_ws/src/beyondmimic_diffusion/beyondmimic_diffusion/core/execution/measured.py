@@ -25,4 +25,5 @@ def measured_state(imu: ImuSample, joints: JointSample) -> RobotState:
         root_ang_vel_w=quat_rotate(imu.quat_w, imu.ang_vel_b),
         joint_pos=joints.position,
         joint_vel=joints.velocity,
+        joint_temperature=joints.temperature,
     )

@@ -54,6 +54,7 @@ class Event(Enum):
     STATE_STALE = "no state for too long to go on"
     STATE_LOST = "no state for too long to hold"
     FALLING = "robot is tilted too far"
+    JOINT_TRIP = "joints flail or are too hot"
     CLOCK_JUMP = "the clock jumped"
     BROKEN = "the command cannot be computed"
     DISARM = "operator asks to disarm"
@@ -96,6 +97,7 @@ def _rows() -> dict[tuple[ExecutorMode, Event], ExecutorMode]:
     for mode in _MOVING:
         table[mode, e.STATE_LOST] = m.DAMPING
         table[mode, e.FALLING] = m.DAMPING
+        table[mode, e.JOINT_TRIP] = m.DAMPING
         table[mode, e.BROKEN] = m.FAULT
         table[mode, e.DISARM] = m.DISARMED
     for mode in m:
@@ -139,6 +141,8 @@ class Reason(Enum):
     SUPERSEDED = (22, "the ticks stood still and the supervisor took the motors; disarm, then arm to go on")
     STAND_FAILED = (23, "tilted too far to stand without plans")
     SECOND_WRITER = (24, "another node commands the motors")
+    OVERSPEED = (25, "joints flail: several are faster than the trip speed")
+    TOO_HOT = (26, "a motor is too hot")
     OK = (30, "allowed")
     NOT_DISARMED = (31, "only a disarmed executor can be armed")
     NO_STATE = (32, "no robot state received")
@@ -149,6 +153,10 @@ class Reason(Enum):
     OUT_OF_RANGE = (37, "a joint reads a position outside its limits")
     NO_PLAN_STREAM = (38, "plans do not arrive steadily")
     NOT_STOPPED = (39, "there is no emergency stop to release")
+    CLOCK_STANDS = (40, "the clock stands still")
+    NO_REMOTE = (41, "the remote is silent")
+    REMOTE_NOT_NEUTRAL = (42, "the remote is not at rest")
+    E_STOP_HELD = (43, "the e-stop button is held down")
 
     @property
     def code(self) -> int:

@@ -1,9 +1,12 @@
-"""Notices silence, falls and clock jumps. Durations run on the steady clock; only plan times use the robot's clock."""
+"""Notices silence, falls, joints that flail or are too hot, and clock jumps.
+
+Durations run on the steady clock; only plan times use the robot's clock.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
@@ -11,6 +14,7 @@ import numpy as np
 from ..parameters import param, validate
 from ..rotations import quat_to_matrix
 from ..types import Array, RobotState
+from .joint_trips import JointTrip, JointTripConfig, JointTrips
 
 _ABSURD = 1e5
 """No position, angle or speed of a robot is as large (SI)."""
@@ -33,6 +37,7 @@ class WatchdogConfig:
     pause_after: float = param(
         0.03, unit="s", lo=0.005, hi=1.0, doc="Standstill of the clock after which the simulation counts as paused."
     )
+    joints: JointTripConfig = field(default_factory=JointTripConfig)
 
     def __post_init__(self) -> None:
         validate(self)
@@ -67,6 +72,8 @@ class WatchdogReport:
     fall: Fall
     tilt: float
     """Angle between the pelvis's z axis and the vertical [rad]; NaN before the first state."""
+    trip: JointTrip
+    """Whether the joints flail or are too hot."""
     paused: bool
     """True while the clock stands still."""
     running: float
@@ -84,6 +91,7 @@ class Watchdog:
             config: The defaults if None.
         """
         self._config = config or WatchdogConfig()
+        self.joints = JointTrips(self._config.joints)
         self.reset()
 
     def reset(self) -> None:
@@ -96,6 +104,7 @@ class Watchdog:
         self._upright_at = 0.0
         self._tilt, self._tilt_rate = math.nan, 0.0
         self._non_finite = False
+        self.joints.reset()
 
     def check(self, now: float, steady_now: float, state: RobotState | None) -> WatchdogReport:
         """Look at one tick.
@@ -115,6 +124,7 @@ class Watchdog:
             non_finite=self._non_finite,
             fall=self._fall(),
             tilt=self._tilt,
+            trip=JointTrip.NONE if self.state is None else self.joints.check(self.state, self._running),
             paused=paused and not jumped,
             running=self._running,
             jumped=jumped,

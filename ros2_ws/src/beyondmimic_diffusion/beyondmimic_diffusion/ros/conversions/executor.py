@@ -23,6 +23,7 @@ _REASONS = {
     _STATE.STATE_STALE: (Reason.STATE_STALE, Reason.STATE_LOST),
     _STATE.BAD_STATE: (Reason.STATE_NON_FINITE,),
     _STATE.TILT: (Reason.TILTED, Reason.FALLING, Reason.STAND_FAILED),
+    _STATE.OVERSPEED: (Reason.OVERSPEED, Reason.TOO_HOT),
     _STATE.TIME_JUMP: (Reason.CLOCK_JUMP,),
     _STATE.BAD_PLAN: (Reason.COMMAND_REFUSED,),
     _STATE.INTERNAL_ERROR: (Reason.SUPERSEDED, Reason.SECOND_WRITER),
@@ -34,6 +35,10 @@ _REASONS = {
         Reason.NOT_STILL,
         Reason.OUT_OF_RANGE,
         Reason.NO_PLAN_STREAM,
+        Reason.CLOCK_STANDS,
+        Reason.NO_REMOTE,
+        Reason.REMOTE_NOT_NEUTRAL,
+        Reason.E_STOP_HELD,
     ),
 }
 """Our reasons are finer than the message's codes; the text of the message keeps the difference."""
