@@ -105,6 +105,32 @@ def test_a_short_session_walks_reports_and_leaves_nothing_running(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.sim
+@pytest.mark.unitree
+@needs_policy
+def test_a_short_session_walks_through_unitrees_messages_alone(tmp_path):
+    domain = ("--unitree-domain", str(150 + os.getpid() % 50))
+    process = start(tmp_path, "--sim", "unitree_mujoco", *domain, "--duration", "12", "--no-film", "--no-plots")
+    output, _ = process.communicate(timeout=400)
+    assert process.returncode == 0, output
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["sim"] == "unitree_mujoco"
+    assert report["falls"] == 0
+    forward = next(leg for leg in report["legs"] if leg["name"] == "forward")
+    assert forward["velocity"][0] > 0.15
+    unitree = report["unitree"]
+    assert unitree["low_states"] > 500 * 12  # a G1 sends 500 a second
+    assert unitree["refused_low_states"] == 0
+    assert 0.0 < unitree["low_state_to_low_cmd_ms"]["p50"] <= unitree["low_state_to_low_cmd_ms"]["p99"]
+    with (tmp_path / "session.mcap").open("rb") as stream:
+        summary = make_reader(stream).get_summary()
+    # what commands and sensors are on with sim:=mujoco, nobody publishes here but the estimator, from LowState
+    topics = {channel.topic for channel in summary.channels.values()}
+    assert "/motor_command" not in topics
+    assert topics >= {"/joint_states", "/imu/data", "/joy", "/robot_state", "/odom"}
+
+
+@pytest.mark.slow
+@pytest.mark.sim
 @needs_policy
 def test_the_tour_of_waypoints_reaches_each_of_them_through_the_action(tmp_path):
     process = start(tmp_path, "--tour", "waypoints", "--seed", "2", "--no-film")

@@ -6,12 +6,12 @@ the motion switcher. While the robot's own controller has the motors, commands a
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import numpy as np
 
 from ..core.robot import g1
-from ..core.rotations import quat_to_matrix
 from ..core.types import Array, ImuSample, JointCommand, JointSample
 from .motion_switcher_server import MotionSwitcherServer
 from .unitree_dds import LOW_CMD, LOW_STATE, DdsError, Participant, RawReader, RawWriter
@@ -23,10 +23,11 @@ OWN_CONTROLLER = "ai"
 """Name under which the robot's own controller runs after it was switched on."""
 _REMOTE_AT_REST = b"\x55\x51" + bytes(REMOTE_BYTES - 2)
 """Switched on, nothing pressed: the two bytes with which its data begins."""
-_TEMPERATURE = 30.0
-"""Of motors and IMU [degC]; simulated ones stay cool."""
-_VOLTAGE = 48.0
-"""[V]."""
+_IMU_TEMPERATURE = 30
+"""[degC]; simulated parts stay cool."""
+_TEMPERATURES = np.full((g1.NUM_JOINTS, 2), 30.0)
+_VOLTAGES = np.full(g1.NUM_JOINTS, 48.0)
+_NO_ERRORS = np.zeros(g1.NUM_JOINTS, np.uint32)
 
 
 class UnitreeBoard:
@@ -82,13 +83,13 @@ class UnitreeBoard:
             gyroscope=imu.ang_vel_b,
             accelerometer=imu.lin_acc_b,
             rpy=_roll_pitch_yaw(imu.quat_w),
-            imu_temperature=int(_TEMPERATURE),
+            imu_temperature=_IMU_TEMPERATURE,
             q=joints.position,
             dq=joints.velocity,
             tau_est=joints.effort,
-            temperature=np.full((g1.NUM_JOINTS, 2), _TEMPERATURE),
-            voltage=np.full(g1.NUM_JOINTS, _VOLTAGE),
-            motor_error=np.zeros(g1.NUM_JOINTS, np.uint32),
+            temperature=_TEMPERATURES,
+            voltage=_VOLTAGES,
+            motor_error=_NO_ERRORS,
             wireless_remote=self.remote,
         )
 
@@ -112,7 +113,11 @@ class UnitreeBoard:
 
 def _roll_pitch_yaw(quat_w: Array) -> Array:
     """[rad], shape (3,)."""
-    R = quat_to_matrix(quat_w)
+    w, x, y, z = quat_w.tolist()
     return np.array(
-        [np.arctan2(R[2, 1], R[2, 2]), np.arcsin(np.clip(-R[2, 0], -1.0, 1.0)), np.arctan2(R[1, 0], R[0, 0])]
+        [
+            math.atan2(2.0 * (w * x + y * z), 1.0 - 2.0 * (x * x + y * y)),
+            math.asin(max(-1.0, min(1.0, 2.0 * (w * y - z * x)))),
+            math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z)),
+        ]
     )
