@@ -73,6 +73,8 @@ class SupervisorNode(Node):
         config = self.parameters.config
         self._lease = SupervisorLease(lease_path(self.get_namespace()))
         self._watch = ProgressWatch(config.timeout, longest_look=0.5 * config.timeout)
+        # The threads of callbacks and DDS: the watch waits where they do.
+        prefer_realtime(config.realtime_priority // 2)
         self._motors = open_motors(self, g1.JOINT_NAMES, config.robot_interface, config.command_type, config.unitree)
         self._position = np.array(g1.DEFAULT_JOINT_POS)
         self._damping_pub = self.create_publisher(Bool, "supervisor/damping", qos.LATCHED)
@@ -84,7 +86,6 @@ class SupervisorNode(Node):
         self.diagnostics.add("watch", self._diagnose)
         milliseconds = 1e3 * config.timeout  # the first line that a node logs takes long; it shall not be the alarm
         self.get_logger().info(f"damps if the armed executor stands still for {milliseconds:.0f} ms")
-        prefer_realtime(config.realtime_priority // 2)  # the callbacks' thread: the watch waits where that does
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._thread.start()
