@@ -8,8 +8,8 @@ import os
 from beyondmimic_diffusion.bringup import DEFAULT_DOMAIN
 from beyondmimic_diffusion.core.parameters import describe
 from beyondmimic_diffusion.graph import PACKAGE, BringupArguments, make_graph, parse_arguments
-from beyondmimic_diffusion.preflight import check_machine
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable, Shutdown
+from beyondmimic_diffusion.preflight import check_machine, operator_notes
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
@@ -24,10 +24,14 @@ ENVIRONMENT = {
 }
 
 
+def say_notes(context: LaunchContext) -> list[LogInfo]:
+    """What somebody beside a real robot must have read."""
+    return [LogInfo(msg=note) for note in operator_notes(_arguments(context))]
+
+
 def start_nodes(context: LaunchContext) -> list[Node]:
     """Check the arguments together, then make the nodes; what cannot work fails here, with the fix in the text."""
-    names = [spec.name for spec in describe(BringupArguments)]
-    arguments = parse_arguments([f"{name}:={LaunchConfiguration(name).perform(context)}" for name in names])
+    arguments = _arguments(context)
     check_machine(arguments, {**ENVIRONMENT, **os.environ})
     return [
         Node(
@@ -52,7 +56,14 @@ def generate_launch_description() -> LaunchDescription:
         for spec in describe(BringupArguments)
     ]
     environment = [SetEnvironmentVariable(name, os.environ.get(name, value)) for name, value in ENVIRONMENT.items()]
-    return LaunchDescription([*declared, *environment, OpaqueFunction(function=start_nodes)])
+    return LaunchDescription(
+        [*declared, *environment, OpaqueFunction(function=say_notes), OpaqueFunction(function=start_nodes)]
+    )
+
+
+def _arguments(context: LaunchContext) -> BringupArguments:
+    names = [spec.name for spec in describe(BringupArguments)]
+    return parse_arguments([f"{name}:={LaunchConfiguration(name).perform(context)}" for name in names])
 
 
 def _text(value: object) -> str:

@@ -3,7 +3,7 @@
 import pytest
 from beyondmimic_diffusion.arguments import BringupArguments
 from beyondmimic_diffusion.core.errors import ConfigError
-from beyondmimic_diffusion.preflight import check_machine
+from beyondmimic_diffusion.preflight import check_machine, operator_notes
 
 SIMULATED = BringupArguments()
 UNITREE = BringupArguments(sim="unitree_mujoco")
@@ -64,3 +64,14 @@ def test_what_would_mix_with_the_robots_own_dds_is_refused(arguments, change, sa
 def test_an_interface_that_is_not_there_or_has_no_link_is_named(name, said, interfaces):
     with pytest.raises(ConfigError, match=said):
         check_machine(BringupArguments(sim="real", network_interface=name, policy="p"), OPEN, interfaces)
+
+
+def test_beside_a_real_robot_the_operator_reads_how_to_stop_it_and_where_commands_go():
+    dry = " ".join(operator_notes(REAL))
+    assert "L2 + B" in dry
+    assert "rt/lowcmd_dryrun" in dry
+    wet = " ".join(operator_notes(BringupArguments(sim="real", dry_run="false", autostart="true")))
+    assert "L2 + B" in wet
+    assert "executor/take_motors" in wet
+    assert "Dry run" not in wet
+    assert operator_notes(SIMULATED) == operator_notes(UNITREE) == ()

@@ -28,7 +28,7 @@ from beyondmimic_diffusion.robot_io.unitree_dds import (  # noqa: E402
 from beyondmimic_diffusion.robot_io.unitree_remote import encode_remote  # noqa: E402
 from beyondmimic_diffusion.robot_io.unitree_wire import decode_low_cmd  # noqa: E402
 from beyondmimic_diffusion.ros import qos  # noqa: E402
-from sensor_msgs.msg import Imu, JointState, Joy  # noqa: E402
+from sensor_msgs.msg import BatteryState, Imu, JointState, Joy  # noqa: E402
 from std_msgs.msg import Bool  # noqa: E402
 
 pytestmark = [pytest.mark.ros, pytest.mark.unitree]
@@ -141,16 +141,18 @@ def ask(ros, robot, service):
 def test_the_estimator_tells_on_ros_topics_what_low_state_holds(ros, robot, reach):
     joints, imus = ros.heard(JointState, "joint_states", qos.STREAM), ros.heard(Imu, "imu/data", qos.STREAM)
     states, pads = ros.heard(bm.RobotState, "robot_state", qos.NEWEST), ros.heard(Joy, "joy", qos.STREAM)
+    batteries = ros.heard(BatteryState, "battery_state", qos.STREAM)
     robot.board.remote = encode_remote({"L1"}, left=(0.25, 0.5))
     estimator = ros.make(StateEstimatorNode, {"root_source": "proprioception", **reach})
     assert estimator.autostart()
-    ros.until(lambda: len(states) > 3 and joints and imus and pads, robot.sample_now)
+    ros.until(lambda: len(states) > 3 and joints and imus and pads and batteries, robot.sample_now)
     assert dict(zip(joints[-1].name, joints[-1].position, strict=True)) == pytest.approx(
         dict(zip(g1.JOINT_NAMES, g1.DEFAULT_JOINT_POS, strict=True)), abs=1e-6
     )
     assert imus[-1].linear_acceleration.z == pytest.approx(9.81, abs=1e-5)
     assert states[-1].odom_source == bm.RobotState.ODOM_LEG
     assert pads[-1].buttons[4] == 1  # L1, the dead-man
+    assert batteries[-1].voltage == pytest.approx(48.0)
     assert pads[-1].axes[:2] == pytest.approx([-0.25, 0.5])
     now = ros.probe.get_clock().now().nanoseconds * 1e-9
     assert now - 10.0 < joints[-1].header.stamp.sec < now + 1.0

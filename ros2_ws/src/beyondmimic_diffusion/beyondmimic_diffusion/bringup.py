@@ -22,7 +22,7 @@ from typing import IO
 
 from .core.errors import BeyondMimicError, ConfigError
 from .graph import BringupArguments, NodeSpec, make_graph, parse_arguments
-from .preflight import check_machine
+from .preflight import check_machine, operator_notes
 
 DEFAULT_DOMAIN = 42
 """Not 0: that is where a Unitree robot on the network would listen."""
@@ -90,6 +90,8 @@ class Bringup:
 
     def start(self) -> None:
         """Start every node; each gets a process group of its own, so that Ctrl-C reaches only this program."""
+        for note in operator_notes(self._arguments):
+            self._say(f"[bringup] {note}")
         for spec in self._specs:
             self._running.append(_Running(spec, self._spawn(spec)))
 

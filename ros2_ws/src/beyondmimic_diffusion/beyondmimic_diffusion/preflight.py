@@ -37,6 +37,28 @@ def check_machine(arguments: BringupArguments, environment: Mapping[str, str], i
         _check_interface(arguments.interface, interfaces)
 
 
+def operator_notes(arguments: BringupArguments) -> tuple[str, ...]:
+    """What somebody beside a real robot must have read once it starts; nothing in simulation."""
+    if not arguments.real:
+        return ()
+    notes = ["A REAL ROBOT: let it hang in a gantry. L2 + B on its own remote damps it, whatever this computer does."]
+    if arguments.dry:
+        notes.append(
+            "Dry run: commands go to rt/lowcmd_dryrun, which no motor hears; the robot's own controller keeps it. "
+            "dry_run:=false for the motors."
+        )
+    else:
+        notes.append(
+            "Commands go to the motors once you call executor/take_motors (its own controller lets go, it goes limp), and "
+            "it moves once you call executor/arm. docs/robot.md has every step."
+        )
+    if not arguments.starts_by_itself:
+        notes.append(
+            "autostart is false: configure and activate state_estimator, diffusion_planner and guidance_task_server."
+        )
+    return tuple(notes)
+
+
 def _check_ros(arguments: BringupArguments, environment: Mapping[str, str]) -> None:
     domain = environment.get("ROS_DOMAIN_ID", "0").strip() or "0"
     # Without a word, ROS 2 Jazzy looks for others on the whole network.

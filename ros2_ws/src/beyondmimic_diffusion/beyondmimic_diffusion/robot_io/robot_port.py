@@ -64,6 +64,10 @@ class RobotPort(RobotInterface, Protocol):
         """Axes (-1 .. 1) and buttons of the robot's own remote, as joy_node has an Xbox pad's; None: no remote."""
         ...
 
+    def battery_voltage(self) -> float | None:
+        """[V]; None if it is not known."""
+        ...
+
     def values(self) -> Mapping[str, Any]:
         """For diagnostics."""
         ...

@@ -185,6 +185,9 @@ class TopicRobot:
     def sticks(self) -> None:
         """There is no remote."""
 
+    def battery_voltage(self) -> None:
+        """Nobody says."""
+
     def values(self) -> Mapping[str, Any]:
         """For diagnostics."""
         return {"refused_samples": self.refused}

@@ -13,7 +13,7 @@ from ..core.execution import LatencyWindow
 from ..core.types import Array, ImuSample, JointCommand, JointSample
 from ..ros.clock import LoopClock
 from .robot_port import OnPair, UnitreeConfig
-from .unitree_checks import UnitreeLimits
+from .unitree_checks import UnitreeLimits, battery_voltage
 from .unitree_dds import Participant
 from .unitree_robot import UnitreeMotors, UnitreeRobot
 
@@ -134,6 +134,11 @@ class UnitreePort:
         receiver = self._robot.receiver
         return receiver.remote.joy() if receiver.remote_heard else None
 
+    def battery_voltage(self) -> float | None:
+        """As the motors see it [V]; None if they do not say."""
+        state = self._robot.receiver.state
+        return (battery_voltage(state) if state is not None else 0.0) or None
+
     def values(self) -> Mapping[str, Any]:
         """For diagnostics."""
         summary = self.latency.summary()
@@ -151,9 +156,12 @@ class UnitreePort:
             return
         at = time.monotonic()
         state = self._robot.receiver.state
-        if self._clock.simulated and state is not None:
+        if state is None:
+            return
+        if self._clock.simulated:
             # Simulated time is what a simulated robot's ticks count; by arrival it could only be guessed.
             imu, joints = replace(imu, stamp=1e-3 * state.tick), replace(joints, stamp=1e-3 * state.tick)
+        joints = replace(joints, temperature=state.temperature.max(axis=1))
         self._arrival = _Arrival(imu, joints, at)
         if self._on_pair is not None:
             self._on_pair(imu, joints)
