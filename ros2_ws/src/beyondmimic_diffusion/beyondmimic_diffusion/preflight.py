@@ -49,8 +49,8 @@ def operator_notes(arguments: BringupArguments) -> tuple[str, ...]:
         )
     else:
         notes.append(
-            "Commands go to the motors once you call executor/take_motors (its own controller lets go, it goes limp), and "
-            "it moves once you call executor/arm. docs/robot.md has every step."
+            "Commands go to the motors once you call executor/take_motors (its own controller lets go: limp); it "
+            "moves once you call executor/arm. docs/robot.md has every step."
         )
     if not arguments.starts_by_itself:
         notes.append(

@@ -18,7 +18,7 @@ from ..ros import qos
 from ..ros.clock import LoopClock
 from ..ros.conversions import base_transforms, odometry_to_msg, robot_state_to_msg, root_from_odometry
 from ..ros.diagnostics import Diagnosis, Level
-from ..ros.lifecycle import ManagedNode, run
+from ..ros.lifecycle import ManagedNode, prefer_realtime, run
 from .sensor_topics import SensorTopics
 
 _MAX_TRUTH_GAP = 0.011
@@ -55,6 +55,9 @@ class StateEstimatorConfig:
     sensor_frequency: float = param(
         100.0, unit="Hz", lo=1.0, hi=500.0, doc="Rate of joint_states and imu/data, if this node publishes them."
     )
+    realtime_priority: int = param(
+        8, lo=0, hi=90, doc="SCHED_FIFO priority of Unitree's samples where permitted; 0: none.", read_only=True
+    )
     odom_frame: str = param("odom", doc="Frame of the odometry.", read_only=True)
     base_footprint_frame: str = param("base_footprint", doc="Frame below the pelvis, on the floor.", read_only=True)
     base_frame: str = param("pelvis", doc="Frame of the pelvis.", read_only=True)
@@ -85,6 +88,8 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
         self._tf_pub = self.create_publisher(TFMessage, "/tf", qos.TRANSFORMS)
         self._sensors = SensorTopics(self, config.sensor_frequency) if config.robot_interface == "unitree" else None
         self._loop_clock = LoopClock(self, on_jump=self._on_jump)
+        if self._sensors is not None:  # 500 samples a second, and a plan waits for each tenth: DDS's threads inherit it
+            prefer_realtime(config.realtime_priority)
         self._robot = open_robot(
             self,
             g1.JOINT_NAMES,
