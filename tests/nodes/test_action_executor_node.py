@@ -1,6 +1,7 @@
 """Arming, playing, damping: the reactions, over topics."""
 
 import gc
+import json
 
 import numpy as np
 import pytest
@@ -9,11 +10,13 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 bm = pytest.importorskip("beyondmimic_msgs.msg", reason="beyondmimic_msgs is not built")
 
 from beyondmimic_diffusion.core.errors import ArtifactMismatchError, ConfigError  # noqa: E402
+from beyondmimic_diffusion.core.execution.stage_latency import Stage  # noqa: E402
 from beyondmimic_diffusion.core.robot import g1  # noqa: E402
 from beyondmimic_diffusion.core.types import Plan  # noqa: E402
 from beyondmimic_diffusion.nodes.action_executor_node import ActionExecutorNode  # noqa: E402
 from beyondmimic_diffusion.ros import qos  # noqa: E402
 from beyondmimic_diffusion.ros.conversions import plan_to_msg, time_from_msg  # noqa: E402
+from sensor_msgs.msg import Joy  # noqa: E402
 from std_msgs.msg import Bool  # noqa: E402
 
 pytestmark = pytest.mark.ros
@@ -143,12 +146,13 @@ def test_a_second_node_that_commands_the_motors_stops_the_robot_is_named_and_bar
     executor.ros.until(lambda: executor.state == STATE.E_STOP, executor.plan)
     assert "another node commands the motors" in executor.states[-1].message
     executor.ros.spin(0.05)
-    assert executor.ros.ask("e_stop_reset").success
-    answer = executor.ros.ask("executor/arm")
-    assert not answer.success
-    assert "/probe" in answer.message
+    for service in ("e_stop_reset", "executor/arm"):
+        answer = executor.ros.ask(service)
+        assert not answer.success
+    assert "/probe" in executor.ros.ask("e_stop_reset").message
     executor.ros.probe.destroy_publisher(intruder)
     executor.ros.until(lambda: not executor.node._strangers, executor.robot.sample_now)
+    assert executor.ros.ask("e_stop_reset").success
     assert executor.ros.ask("executor/arm").success
 
 
@@ -224,3 +228,81 @@ def test_it_does_not_start_without_a_policy_or_with_that_of_another_robot_or_rat
     g1_manifest.save(tmp_path)
     with pytest.raises(ArtifactMismatchError, match="0.04"):
         ros.make(ActionExecutorNode, {"policy": str(tmp_path), "plan_period": 0.02})
+
+
+def pad(*buttons, forward=0.0):
+    message = Joy(axes=[0.0] * 8, buttons=[0] * 11)
+    message.axes[1] = forward
+    for button in buttons:
+        message.buttons[button] = 1
+    return message
+
+
+@pytest.mark.parametrize("way", ["topic", "button"])
+def test_an_emergency_stop_can_be_asked_for_by_topic_and_by_the_remotes_button(session, way):
+    executor = session()
+    executor.track()
+    probe = executor.ros.probe
+    if way == "topic":
+        publisher, ask, harmless = probe.create_publisher(Bool, "e_stop_request", qos.ORDER), Bool(data=True), Bool()
+    else:
+        publisher, ask, harmless = probe.create_publisher(Joy, "joy", qos.STREAM), pad(1), pad(0)
+    executor.ros.connected(publisher)
+    publisher.publish(harmless)
+    for _ in range(5):
+        executor.plan()
+        executor.ros.spin(0.02)
+    assert executor.state != STATE.E_STOP
+    publisher.publish(ask)
+    executor.ros.until(lambda: executor.state == STATE.E_STOP, executor.plan)
+
+
+def test_a_held_e_stop_button_bars_the_release_and_sticks_off_their_middle_bar_arming(session):
+    executor = session()
+    executor.track()
+    remote = executor.ros.probe.create_publisher(Joy, "joy", qos.STREAM)
+    executor.ros.connected(remote)
+    executor.ros.until(lambda: executor.state == STATE.E_STOP, lambda: remote.publish(pad(1)))
+    answer = executor.ros.ask("e_stop_reset")
+    assert not answer.success
+    assert answer.message == "the e-stop button is held down; let go of it"
+    remote.publish(pad())
+    executor.ros.spin(0.1)
+    executor.robot.sample_now()
+    executor.ros.spin(0.05)
+    assert executor.ros.ask("e_stop_reset").success
+    executor.ros.until(lambda: executor.state == STATE.DISARMED)
+    remote.publish(pad(forward=0.8))
+    executor.ros.spin(0.1)
+    answer = executor.ros.ask("executor/arm")
+    assert not answer.success
+    assert answer.message == "the remote is not at rest: axis 1 at 0.80; let go of its sticks"
+
+
+def test_where_a_remote_is_required_its_silence_bars_arming_with_the_remedy(session):
+    executor = session(**{"remote.required": True})
+    executor.ros.until(lambda: executor.node._state is not None, executor.robot.sample_now)
+    answer = executor.ros.ask("executor/arm")
+    assert not answer.success
+    assert answer.message.startswith("the remote is silent: never heard; switch it on")
+
+
+def test_at_the_end_the_latency_of_each_stage_is_in_the_log_and_in_the_file(session, tmp_path):
+    path = tmp_path / "latency.json"
+    executor = session(latency_report=str(path))
+    executor.track()
+    executor.ros.until(lambda: executor.node._statistics.stages.summaries()[Stage.TOTAL].count >= 3, executor.plan)
+    executor.node.close()
+    stages = json.loads(path.read_text())["stages"]
+    assert stages["total"]["count"] >= 3
+    assert stages["tick"]["count"] == stages["late"]["count"] >= 3
+    assert 0.0 <= stages["plan"]["p50"] <= stages["plan"]["max"] < 0.3  # older ones are refused
+    assert stages["slack"]["max"] <= 0.02  # a plan of the bench takes over 20 ms after its observation
+
+
+def test_diagnostics_tell_latency_clamps_temperature_and_the_age_of_the_state(session):
+    executor = session()
+    executor.track()
+    values = executor.node._diagnose().values
+    assert {"observation_to_command_p99_ms", "plan_slack_p01_ms", "winding_temperature_C"} <= set(values)
+    assert {"clamped_position", "clamped_rate", "clamped_torque", "state_age_ms", "remote"} <= set(values)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import math
 import queue
 import threading
 import time
@@ -37,6 +36,7 @@ from ..core.execution import (
 )
 from ..core.execution.due_times import DueTimes
 from ..core.execution.measured import measured_state
+from ..core.execution.remote import RemoteConfig
 from ..core.execution.robot_limits import g1_limits, g1_standing
 from ..core.parameters import param
 from ..core.robot import g1
@@ -63,7 +63,9 @@ from ..ros.conversions import (
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import prefer_realtime, run
 from ..ros.parameters import NodeParameters
+from .executor_statistics import ExecutorStatistics
 from .long_request import LongRequest
+from .stop_inputs import StopInputs
 from .ticker import Ticker
 
 _TAKING_PATIENCE = 5.0
@@ -108,6 +110,10 @@ class ActionExecutorParameters(ExecutorConfig):
         -1, lo=-1, hi=1023, doc="Core that the tick is pinned to where permitted; -1: any.", read_only=True
     )
     supervised: bool = param(False, doc="Refuse to arm while no supervisor watches.")
+    latency_report: str = param(
+        "", doc="JSON file for the latency of each stage, written at the end; empty: the log only.", read_only=True
+    )
+    remote: RemoteConfig = field(default_factory=RemoteConfig)
 
 
 class ActionExecutorNode(Node):
@@ -122,6 +128,9 @@ class ActionExecutorNode(Node):
         gains = _gains(manifest)
         self._executor = ActionExecutor(config, g1_limits(), *gains, g1_standing(config.standing, gains[-1]))
         self._lease = ExecutorLease(lease_path(self.get_namespace()))
+        # The threads of callbacks and DDS hold the interpreter now and then, and the tick waits for it: so they must
+        # get on, too. Threads that are started from here on inherit it.
+        prefer_realtime(config.realtime_priority // 2)
         self._loop_clock = LoopClock(self)
         self._robot = open_robot(
             self,
@@ -139,11 +148,12 @@ class ActionExecutorNode(Node):
         self._due_times = DueTimes(manifest.setpoint_dt)
         self._plans: deque[Plan] = deque(maxlen=8)
         self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._observed: dict[int, float] = {}  # plan id -> observation stamp, of the newest plans
+        self._statistics = ExecutorStatistics()
         self._state: RobotState | None = None
         self._refused = 0
         self._reported: tuple[ExecutorMode | None, object, float] = (None, None, 0.0)
         self._failure = ""
+        self._stops = StopInputs(self, config.remote, lambda: self._requests.put(self._executor.e_stop))
         self._make_topics()
         self._strangers: list[str] = []
         self._writers = WriterWatch()
@@ -151,8 +161,6 @@ class ActionExecutorNode(Node):
         self.heartbeat = Heartbeat(self)
         self.diagnostics = Diagnostics(self)
         self.diagnostics.add("tick", self._diagnose)
-        # The callbacks' thread holds the interpreter now and then, and the tick waits for it: so it must get on, too.
-        prefer_realtime(config.realtime_priority // 2)
         self._ticker = Ticker(1.0 / config.control_rate_hz, self._tick, self._damp_after)
         self._ticker.start(config.realtime_priority, config.cpu_core, self.get_logger().warning)
 
@@ -166,6 +174,7 @@ class ActionExecutorNode(Node):
         self._lease.watch(False)
         self._lease.close()
         gc.enable()
+        self._statistics.conclude(self.parameters.config.latency_report, self.get_logger().info)
 
     def destroy_node(self) -> None:
         """Leave the robot, too."""
@@ -196,7 +205,7 @@ class ActionExecutorNode(Node):
             ("executor/arm", self._arm),
             ("executor/disarm", self._disarm),
             ("e_stop_trigger", self._trigger_e_stop),
-            ("e_stop_reset", lambda: self._executor.reset_e_stop(self._loop_clock.now(), self._state)),
+            ("e_stop_reset", self._reset_e_stop),
         ):
             self.create_service(Trigger, name, lambda request, response, action=action: self._ask(action, response))
         self.create_service(Trigger, "executor/take_motors", lambda request, response: self._take(response))
@@ -252,7 +261,7 @@ class ActionExecutorNode(Node):
             plan = self._plans.popleft()
             verdict = self._executor.accept(plan, now)
             if verdict is PlanVerdict.ACCEPTED:
-                self._observed = {**dict(list(self._observed.items())[-8:]), plan.plan_id: plan.observation_stamp}
+                self._statistics.plan_came(plan, now)
             else:
                 self._refused += 1
                 self.get_logger().warning(f"plan refused: {verdict.value}", throttle_duration_sec=1.0)
@@ -268,6 +277,8 @@ class ActionExecutorNode(Node):
             self._robot.write(command)
             self._lease.count()
         self.heartbeat.beat()
+        took = time.monotonic() - steady
+        self._statistics.ticked(now, self._state, report, self._ticker.late, took, self._ticker.missed)
         self._report(now, steady, command, report)
 
     def _report(self, now: float, steady: float, command: JointCommand, report: ExecutorReport) -> None:
@@ -280,7 +291,7 @@ class ActionExecutorNode(Node):
         mode, reason, at = self._reported
         if report.mode is mode and report.reason is reason and steady - at < _STATE_PERIOD:
             return
-        plan_age = now - self._observed.get(report.plan_id, math.nan)
+        plan_age = self._statistics.plan_age(report.plan_id, now)
         self._state_pub.publish(executor_state_to_msg(report, now, plan_age, self._ticker.statistics(self._refused)))
         self._reported = (report.mode, report.reason, steady)
         if report.mode is not mode:
@@ -301,7 +312,7 @@ class ActionExecutorNode(Node):
 
     def _arm(self) -> tuple[bool, str]:
         if self._strangers:
-            return False, f"{Reason.SECOND_WRITER.sentence}: {', '.join(self._strangers)}; end it, then arm"
+            return False, self._second_writer()
         if not self._lease.ask():
             return (
                 False,
@@ -309,7 +320,7 @@ class ActionExecutorNode(Node):
             )
         if self.parameters.config.supervised and not self._lease.supervised:
             return False, "no supervisor watches; start it, or set the parameter supervised to false"
-        trouble = self._robot.trouble()
+        trouble = self._robot.trouble() or self._stops.trouble()
         if trouble:
             return False, trouble
         ok, text = self._executor.arm(self._loop_clock.now(), self._state)
@@ -340,6 +351,17 @@ class ActionExecutorNode(Node):
         self._executor.e_stop()
         return self._executor.mode is ExecutorMode.E_STOP, self._executor.reason.sentence
 
+    def _reset_e_stop(self) -> tuple[bool, str]:
+        """Refused until whatever asked for it, or forbids to arm, is gone."""
+        if self._strangers:
+            return False, self._second_writer()
+        if self._stops.held():
+            return False, self._stops.held()
+        return self._executor.reset_e_stop(self._loop_clock.now(), self._state)
+
+    def _second_writer(self) -> str:
+        return f"{Reason.SECOND_WRITER.sentence}: {', '.join(self._strangers)}; end it, then arm"
+
     def _damp_after(self, error: Exception) -> None:
         self._failure = f"{type(error).__name__}: {error}"
         self.get_logger().error(f"internal error in the tick, damping: {self._failure}", throttle_duration_sec=1.0)
@@ -359,6 +381,8 @@ class ActionExecutorNode(Node):
             "late_max_ms": 1e3 * ticks.late_max,
             "refused_plans": self._refused,
             **self._robot.values(),
+            **self._statistics.values(),
+            "remote": self._stops.alive,
             "mode": self._executor.mode.name,
             "has_motors": self._lease.mine,
             "supervised": self._lease.supervised,

@@ -37,6 +37,8 @@ class Ticker:
         self.done = self.missed = 0
         self.worst = 0.0
         """Greatest lateness [s]."""
+        self.late = 0.0
+        """Of the tick under way [s]."""
         self.lateness.reset()
 
     def start(self, priority: int, core: int, complain: Callable[[str], object]) -> None:
@@ -76,6 +78,7 @@ class Ticker:
             due += skipped * self._period
             self.missed += skipped
             self.lateness.add(late)
+            self.late = late
             self.worst = max(self.worst, late)
             try:
                 self._work()
