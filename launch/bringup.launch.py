@@ -29,10 +29,15 @@ def say_notes(context: LaunchContext) -> list[LogInfo]:
     return [LogInfo(msg=note) for note in operator_notes(_arguments(context))]
 
 
+def set_environment(context: LaunchContext) -> list[SetEnvironmentVariable]:
+    """What the arguments say of it, after the defaults."""
+    return [SetEnvironmentVariable(name, value) for name, value in _arguments(context).environment.items()]
+
+
 def start_nodes(context: LaunchContext) -> list[Node]:
     """Check the arguments together, then make the nodes; what cannot work fails here, with the fix in the text."""
     arguments = _arguments(context)
-    check_machine(arguments, {**ENVIRONMENT, **os.environ})
+    check_machine(arguments, {**ENVIRONMENT, **os.environ, **arguments.environment})
     return [
         Node(
             package=PACKAGE,
@@ -56,9 +61,8 @@ def generate_launch_description() -> LaunchDescription:
         for spec in describe(BringupArguments)
     ]
     environment = [SetEnvironmentVariable(name, os.environ.get(name, value)) for name, value in ENVIRONMENT.items()]
-    return LaunchDescription(
-        [*declared, *environment, OpaqueFunction(function=say_notes), OpaqueFunction(function=start_nodes)]
-    )
+    steps = [OpaqueFunction(function=function) for function in (set_environment, say_notes, start_nodes)]
+    return LaunchDescription([*declared, *environment, *steps])
 
 
 def _arguments(context: LaunchContext) -> BringupArguments:

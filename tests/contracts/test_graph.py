@@ -212,6 +212,27 @@ def test_a_real_robot_is_not_started_with(policy, change, said):
         make_graph(replace(arguments, **change))
 
 
+@pytest.mark.parametrize(
+    ("word", "range_"), [(None, "SUBNET"), ("discovery:=machine", "LOCALHOST"), ("discovery:=subnet", "SUBNET")]
+)
+def test_the_argument_says_who_may_find_the_nodes_and_without_it_the_environment_does(policy, word, range_):
+    from beyondmimic_diffusion.bringup import Bringup
+
+    arguments = parse_arguments([f"policy:={policy}", *([word] if word else [])])
+    given = {"ROS_DOMAIN_ID": "77", "ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET"}
+    assert Bringup(arguments, given)._environment == {**given, "ROS_AUTOMATIC_DISCOVERY_RANGE": range_}
+
+
+def test_without_a_word_from_anybody_nodes_are_found_on_this_machine_only_and_not_in_a_robots_domain(monkeypatch):
+    from beyondmimic_diffusion.bringup import ros_environment
+
+    for name in ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE"):
+        monkeypatch.delenv(name, raising=False)
+    environment = ros_environment()
+    assert environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
+    assert environment["ROS_DOMAIN_ID"] != "0"
+
+
 def test_values_on_a_command_line_keep_their_type_in_yaml():
     yaml = pytest.importorskip("yaml")
     for value in (True, 0.25, 7, "1", "on", "C:/x y", "policies/walk"):

@@ -17,6 +17,8 @@ ALIASES = {"hardware_type": "sim", "policy_path": "policy", "engine_path": "poli
 """Names under which users of other stacks know our arguments."""
 SIM_ALIASES = {"isaacsim": "isaac"}
 _TRISTATE = ("auto", "true", "false")
+DISCOVERY = "ROS_AUTOMATIC_DISCOVERY_RANGE"
+"""Environment variable that says how far nodes look for others."""
 _ROBOT_DOMAIN = 0
 """Where a G1's own computer speaks DDS."""
 _SIMULATED_DOMAIN = 1
@@ -50,12 +52,24 @@ class BringupArguments:
     dry_run: str = param(
         "auto", choices=_TRISTATE, doc="Command a topic that no motor listens to; auto: on a real robot."
     )
+    discovery: str = param(
+        "auto",
+        choices=("auto", "machine", "subnet"),
+        doc="Who may find these nodes: this machine, or its whole network; auto: the environment's, else this machine.",
+    )
     log_level: str = param("info", choices=("debug", "info", "warn", "error", "fatal"), doc="Of all nodes.")
     headless: bool = param(True, doc="No window.")
     supervisor: bool = param(True, doc="Start the process that damps the robot if the executor stops.")
 
     def __post_init__(self) -> None:
         validate(self)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that these arguments set for all nodes."""
+        if self.discovery == "auto":
+            return {}
+        return {DISCOVERY: "LOCALHOST" if self.discovery == "machine" else "SUBNET"}
 
     @property
     def unitree(self) -> bool:

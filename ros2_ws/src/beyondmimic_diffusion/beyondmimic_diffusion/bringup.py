@@ -63,7 +63,7 @@ class Bringup:
         """
         self._arguments = arguments
         self._specs = make_graph(arguments)
-        self._environment = dict(ros_environment() if environment is None else environment)
+        self._environment = {**(ros_environment() if environment is None else environment), **arguments.environment}
         check_machine(arguments, self._environment)
         self._say = say or _to_stderr
         self._running: list[_Running] = []

@@ -105,7 +105,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         clips = ClipLibrary.load(Path(config.policy), manifest.joint_names, key_points)
         self._reader = GoalReader(manifest, config.steering.goals, names, clips)
         self._bad_scene = ""
-        self._loop_clock = LoopClock(self)
+        self._loop_clock = LoopClock(self, on_jump=self._on_jump)
         self._worker: PlanWorker | None = None
         self._session = 0
         span = manifest.setpoint_dt * manifest.setpoints_per_step * manifest.action_horizon
@@ -222,6 +222,12 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
             self._worker.put_goals(*served)
         if self._bad_scene:
             self._worker.refuse_goal(self._bad_scene)
+
+    def _on_jump(self, step: float) -> None:
+        """Time was set: history and plans have no place in it."""
+        self.get_logger().warning(f"the clock jumped by {step:+.2f} s: history and plans are forgotten")
+        if self._worker is not None:
+            self._worker.reset()
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.success = self._worker is not None
