@@ -155,13 +155,10 @@ class UnitreePort:
         if not self._ready:  # it reads before it is handed to us
             return
         at = time.monotonic()
-        state = self._robot.receiver.state
-        if state is None:
-            return
-        if self._clock.simulated:
+        state = self._robot.receiver.state if self._clock.simulated else None
+        if state is not None:
             # Simulated time is what a simulated robot's ticks count; by arrival it could only be guessed.
             imu, joints = replace(imu, stamp=1e-3 * state.tick), replace(joints, stamp=1e-3 * state.tick)
-        joints = replace(joints, temperature=state.temperature.max(axis=1))
         self._arrival = _Arrival(imu, joints, at)
         if self._on_pair is not None:
             self._on_pair(imu, joints)
