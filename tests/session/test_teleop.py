@@ -7,6 +7,7 @@ import termios
 
 import pytest
 from beyondmimic_diffusion.core.errors import ConfigError
+from beyondmimic_diffusion.session.steering import KeyboardSteering
 from beyondmimic_diffusion.session.teleop import KeyboardDriver, actions, raw_terminal, typed_keys
 
 
@@ -34,7 +35,7 @@ def test_velocities_stop_at_their_limits_and_come_back_at_the_first_opposite_key
     assert velocity_after(*["down"] * 50) == (-0.4, 0.0, 0.0)
 
 
-def test_space_stops_everything():
+def test_x_stands_still():
     assert velocity_after("up", "left", "turn left", "stop") == (0.0, 0.0, 0.0)
 
 
@@ -47,8 +48,28 @@ def test_quit_stops_and_says_so():
 
 
 def test_letters_arrows_and_unknown_keys_are_told_apart_in_one_burst():
-    typed = b"wS\x1b[A\x1bOB\x1b[D\x1b[Cx a\x03"
+    typed = b"wS\x1b[A\x1bOB\x1b[D\x1b[Cxka\x03"
     assert actions(typed) == ["up", "down", "up", "down", "turn left", "turn right", "stop", "left", "quit"]
+
+
+@pytest.mark.parametrize("typed", [b" ", b"\x1b", b"w\x1b", b"\x1bw", b"\x1b\x1b[A"], ids=repr)
+def test_space_and_a_lone_escape_are_an_emergency_stop(typed):
+    assert actions(typed).count("e-stop") == 1
+
+
+@pytest.mark.parametrize("typed", [b"\x1b[5~", b"\x1b[1;5A", b"\x1bOP", b"\x1b[15~"], ids=repr)
+def test_other_keys_sequences_are_none_and_leave_nothing_behind(typed):
+    assert actions(typed) == []
+    assert actions(typed + b"w") == ["up"]
+
+
+def test_an_emergency_stop_by_key_is_handed_on_once_and_the_robot_is_asked_to_stand():
+    driver, asked = KeyboardDriver(), []
+    bursts = [b"www", b" ", b""]
+    steering = KeyboardSteering(driver, lambda: bursts.pop(0), e_stop=lambda: asked.append(True))
+    velocities = [steering.command(0.1 * i) for i in range(3)]
+    assert velocities == [(0.3, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)]
+    assert asked == [True]
 
 
 def test_the_terminal_gives_single_keys_and_is_restored_even_after_an_error(monkeypatch):

@@ -120,7 +120,7 @@ def keyboard_session(stack: Stack, duration: float, console: Console) -> None:
     """
     with raw_terminal() as descriptor:
         console.say(HELP)
-        steering = KeyboardSteering(KeyboardDriver(), lambda: typed_keys(descriptor), duration)
+        steering = KeyboardSteering(KeyboardDriver(), lambda: typed_keys(descriptor), duration, stack.e_stop)
         carry_out(stack, Driving(stack, steering, stack.sim_time()), console)
 
 

@@ -17,6 +17,7 @@ from geometry_msgs.msg import TwistStamped
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
+from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from ..bringup import Bringup
@@ -68,6 +69,7 @@ class Stack:
         self._ros_executor.add_node(self._node)
         self.recorder = Recorder(self._listener, file)
         self._command_pub = self._node.create_publisher(TwistStamped, "cmd_vel", qos.ORDER)
+        self._e_stop_pub = self._node.create_publisher(Bool, "e_stop_request", qos.ORDER)
         self._command = TwistStamped()
         self._command.header.frame_id = "pelvis"
 
@@ -152,6 +154,10 @@ class Stack:
         """Let a few callbacks of the session's own node run; to be called often while a goal is under way."""
         for _ in range(_CALLBACKS):
             self._ros_executor.spin_once(timeout_sec=0.0)
+
+    def e_stop(self) -> None:
+        """Ask the executor for an emergency stop."""
+        self._e_stop_pub.publish(Bool(data=True))
 
     def command(self, velocity: tuple[float, float, float]) -> None:
         """Publish ``cmd_vel``: forward, left [m/s] and yaw rate [rad/s]."""

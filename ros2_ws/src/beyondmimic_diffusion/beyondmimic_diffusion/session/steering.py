@@ -49,13 +49,21 @@ class TourSteering:
 class KeyboardSteering:
     """Follows the keys, until quit or until the time is up."""
 
-    def __init__(self, driver: KeyboardDriver, keys: Callable[[], bytes], duration: float = math.inf):
+    def __init__(
+        self,
+        driver: KeyboardDriver,
+        keys: Callable[[], bytes],
+        duration: float = math.inf,
+        e_stop: Callable[[], object] = lambda: None,
+    ):
         """
         Args:
             driver: Knows what keys mean.
             keys: Gives what was typed since the last call.
             duration: [s].
+            e_stop: Called when the key for an emergency stop is pressed.
         """
+        self._e_stop = e_stop
         self._driver = driver
         self._keys = keys
         self._duration = duration
@@ -64,6 +72,9 @@ class KeyboardSteering:
         """See :class:`Steering`."""
         for action in actions(self._keys()):
             self._driver.press(action)
+        if self._driver.emergency:
+            self._driver.emergency = False
+            self._e_stop()
         return None if self._driver.quit or t >= self._duration else self._driver.velocity
 
     def label(self, t: float) -> str:

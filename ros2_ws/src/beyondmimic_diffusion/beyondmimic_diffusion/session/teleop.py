@@ -13,9 +13,19 @@ from dataclasses import dataclass
 
 from ..core.errors import ConfigError
 
-HELP = "w/s or up/down: forward, back   a/d: left, right   left/right: turn   space: stop   q: quit"
+HELP = "w/s or up/down: forward, back   a/d: left, right   left/right: turn   x: stand   q: quit   SPACE or ESC: E-STOP"
 _ESCAPES = {b"\x1b[A": "up", b"\x1b[B": "down", b"\x1b[D": "turn left", b"\x1b[C": "turn right"}
-_KEYS = {b"w": "up", b"s": "down", b"a": "left", b"d": "right", b" ": "stop", b"q": "quit", b"\x03": "quit"}
+_KEYS = {
+    b"w": "up",
+    b"s": "down",
+    b"a": "left",
+    b"d": "right",
+    b"x": "stop",
+    b" ": "e-stop",
+    b"q": "quit",
+    b"\x03": "quit",
+}
+_ESCAPE = b"\x1b"
 _CHANGES = {
     "up": (1, 0, 0),
     "down": (-1, 0, 0),
@@ -43,6 +53,8 @@ class KeyboardDriver:
         self._counts = [0, 0, 0]
         self.quit = False
         """The operator wants to leave."""
+        self.emergency = False
+        """The operator has asked for an emergency stop."""
 
     @property
     def velocity(self) -> tuple[float, float, float]:
@@ -54,7 +66,9 @@ class KeyboardDriver:
         """Apply one action of :func:`actions`."""
         if action == "quit":
             self.quit = True
-        if action in ("quit", "stop"):
+        if action == "e-stop":
+            self.emergency = True
+        if action in ("quit", "stop", "e-stop"):
             self._counts = [0, 0, 0]
         for i, change in enumerate(_CHANGES.get(action, (0, 0, 0))):
             low, high = (round(limit[i] / self._steps.step[i]) for limit in (self._steps.lowest, self._steps.highest))
@@ -69,6 +83,16 @@ def actions(typed: bytes) -> list[str]:
         if escape in _ESCAPES:
             found.append(_ESCAPES[escape])
             i += 3
+            continue
+        if typed[i : i + 1] == _ESCAPE:
+            rest = typed[i + 1 : i + 2]
+            if rest in (b"[", b"O"):  # some other key's sequence: it ends with a letter or a tilde
+                i += 2
+                while i < len(typed) and not (typed[i : i + 1].isalpha() or typed[i : i + 1] == b"~"):
+                    i += 1
+            else:
+                found.append("e-stop")
+            i += 1
             continue
         action = _KEYS.get(typed[i : i + 1].lower())
         if action:
