@@ -16,14 +16,8 @@ from ..core.errors import ConfigError
 HELP = "w/s or up/down: forward, back   a/d: left, right   left/right: turn   x: stand   q: quit   SPACE or ESC: E-STOP"
 _ESCAPES = {b"\x1b[A": "up", b"\x1b[B": "down", b"\x1b[D": "turn left", b"\x1b[C": "turn right"}
 _KEYS = {
-    b"w": "up",
-    b"s": "down",
-    b"a": "left",
-    b"d": "right",
-    b"x": "stop",
-    b" ": "e-stop",
-    b"q": "quit",
-    b"\x03": "quit",
+    **{b"w": "up", b"s": "down", b"a": "left", b"d": "right", b"x": "stop"},
+    **{b" ": "e-stop", b"q": "quit", b"\x03": "quit"},
 }
 _ESCAPE = b"\x1b"
 _CHANGES = {
