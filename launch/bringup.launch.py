@@ -4,12 +4,21 @@ Arguments, nodes and parameters come from ``beyondmimic_diffusion.graph``, as fo
 """
 
 import os
+from pathlib import Path
 
 from beyondmimic_diffusion.bringup import DEFAULT_DOMAIN
 from beyondmimic_diffusion.core.parameters import describe
 from beyondmimic_diffusion.graph import PACKAGE, BringupArguments, make_graph, parse_arguments
 from beyondmimic_diffusion.preflight import check_machine, operator_notes
-from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable, Shutdown
+from launch.actions import (
+    DeclareLaunchArgument,
+    IncludeLaunchDescription,
+    LogInfo,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+    Shutdown,
+)
+from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
@@ -54,6 +63,23 @@ def start_nodes(context: LaunchContext) -> list[Node]:
     ]
 
 
+def include_tools(context: LaunchContext) -> list[IncludeLaunchDescription]:
+    """The joystick's driver and those who look on, from the launch files beside this one."""
+    arguments = _arguments(context)
+    included = []
+    if arguments.joy:
+        words = {"joy_dev": str(arguments.joy_dev), "namespace": arguments.namespace}
+        included.append(_include("teleop.launch.py", words))
+    if arguments.rviz or arguments.foxglove or arguments.records:
+        words = {
+            **{"rviz": _text(arguments.rviz), "foxglove": _text(arguments.foxglove)},
+            **{"record": _text(arguments.records), "use_sim_time": _text(arguments.sim_time)},
+            "namespace": arguments.namespace,
+        }
+        included.append(_include("monitor.launch.py", words))
+    return included
+
+
 def generate_launch_description() -> LaunchDescription:
     """Declare what ``graph.BringupArguments`` lists."""
     declared = [
@@ -61,13 +87,18 @@ def generate_launch_description() -> LaunchDescription:
         for spec in describe(BringupArguments)
     ]
     environment = [SetEnvironmentVariable(name, os.environ.get(name, value)) for name, value in ENVIRONMENT.items()]
-    steps = [OpaqueFunction(function=function) for function in (set_environment, say_notes, start_nodes)]
+    steps = [OpaqueFunction(function=function) for function in (set_environment, say_notes, start_nodes, include_tools)]
     return LaunchDescription([*declared, *environment, *steps])
 
 
 def _arguments(context: LaunchContext) -> BringupArguments:
     names = [spec.name for spec in describe(BringupArguments)]
     return parse_arguments([f"{name}:={LaunchConfiguration(name).perform(context)}" for name in names])
+
+
+def _include(name: str, words: dict[str, str]) -> IncludeLaunchDescription:
+    path = str(Path(__file__).resolve().parent / name)
+    return IncludeLaunchDescription(PythonLaunchDescriptionSource(path), launch_arguments=words.items())
 
 
 def _text(value: object) -> str:

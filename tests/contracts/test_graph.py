@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from beyondmimic_diffusion import graph
+from beyondmimic_diffusion.arguments import check_without_launch
 from beyondmimic_diffusion.core.errors import ConfigError
 from beyondmimic_diffusion.graph import BringupArguments, make_graph, parse_arguments
 
@@ -21,6 +22,8 @@ SIMS = {
 """The words without which each does not start, but for the policy."""
 MOVES = ("action_executor", "supervisor")
 """Who writes to the motors."""
+OWN = ("policy", "supervised", "blend_time")
+"""Parameters that the executor alone has."""
 
 
 @pytest.fixture
@@ -79,7 +82,7 @@ def by_name(policy, *words):
 def test_the_supervisor_commands_the_same_motors_as_the_executor_which_asks_for_it(policy, sim):
     specs = by_name(policy, *SIMS[sim])
     executor, supervisor = specs["action_executor"].parameters, specs["supervisor"].parameters
-    assert supervisor == {key: value for key, value in executor.items() if key not in ("policy", "supervised")}
+    assert supervisor == {key: value for key, value in executor.items() if key not in OWN}
     assert executor["supervised"] is True
 
 
@@ -164,6 +167,8 @@ def test_arguments_are_read_from_words_and_known_under_the_names_of_other_stacks
         (["autostart:=perhaps"], "one of 'auto', 'true', 'false'"),
         (["headless:=perhaps"], "neither true nor false"),
         (["unitree_domain:=one"], "not a whole number"),
+        (["blend_time:=slowly"], "not a number"),
+        (["blend_time:=60"], r"0.0 .. 20.0 s"),
     ],
 )
 def test_a_wrong_argument_is_refused_with_the_remedy(words, said):
@@ -246,3 +251,23 @@ def test_namespace_remaps_and_files_appear_on_the_command_line(policy):
     assert "__ns:=/g1" in words
     assert "imu/data:=imu" in words
     assert words[words.index("--params-file") + 1] == spec.parameter_files[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "blend"), [([], None), (["blend_time:=1.5"], 1.5), (REAL, 3.0), ([*REAL, "blend_time:=5"], 5.0)], ids=str
+)
+def test_a_real_robot_is_brought_to_its_stand_pose_slowly_unless_told_otherwise(policy, words, blend):
+    assert by_name(policy, *words)["action_executor"].parameters.get("blend_time") == blend
+
+
+@pytest.mark.parametrize("word", ["rviz", "foxglove", "joy", "record", "use_rviz"])
+def test_what_needs_a_ros_install_is_refused_where_there_is_none_but_not_recording_by_default(word):
+    with pytest.raises(ConfigError, match=r"needs a ROS 2 install: ros2 launch .*leave it out"):
+        check_without_launch(parse_arguments([f"{word}:=true"]))
+    check_without_launch(parse_arguments(REAL))  # recorded under ros2 launch, and not elsewhere
+
+
+def test_a_real_robot_is_recorded_unless_told_otherwise():
+    assert parse_arguments(REAL).records
+    assert not parse_arguments([*REAL, "record:=false"]).records
+    assert not parse_arguments([]).records

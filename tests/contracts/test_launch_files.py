@@ -56,3 +56,18 @@ def test_bringup_makes_the_nodes_of_the_table_with_their_files_and_names(tmp_pat
 def test_every_argument_has_a_description(path):
     for argument in module(path).generate_launch_description().get_launch_arguments():
         assert argument.description.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("words", "files"),
+    [({}, []), ({"joy": "true"}, ["teleop"]), ({"rviz": "true"}, ["monitor"]), ({"record": "true"}, ["monitor"])],
+    ids=str,
+)
+def test_bringup_includes_the_tools_that_were_asked_for(tmp_path, words, files):
+    loaded = module(FOLDER / "bringup.launch.py")
+    context = loaded.LaunchContext()
+    for spec in describe(BringupArguments):
+        default = str(spec.default).lower() if isinstance(spec.default, bool) else str(spec.default)
+        context.launch_configurations[spec.name] = words.get(spec.name, default)
+    sources = [included.launch_description_source for included in loaded.include_tools(context)]
+    assert [Path(source.location).name for source in sources] == [f"{name}.launch.py" for name in files]

@@ -13,12 +13,17 @@ from .core.parameters import describe, from_mapping, param, validate
 SIMS = ("mujoco", "isaac", "unitree_mujoco", "real")
 DEFAULT_POLICY = "policies/walk"
 """Shipped with the repository."""
-ALIASES = {"hardware_type": "sim", "policy_path": "policy", "engine_path": "policy"}
+ALIASES = {
+    **{"hardware_type": "sim", "policy_path": "policy", "engine_path": "policy"},
+    **{"use_rviz": "rviz", "use_foxglove": "foxglove"},
+}
 """Names under which users of other stacks know our arguments."""
 SIM_ALIASES = {"isaacsim": "isaac"}
 _TRISTATE = ("auto", "true", "false")
 DISCOVERY = "ROS_AUTOMATIC_DISCOVERY_RANGE"
 """Environment variable that says how far nodes look for others."""
+_CAREFUL_BLEND = 3.0
+"""Time to the stand pose of a real robot [s]."""
 _ROBOT_DOMAIN = 0
 """Where a G1's own computer speaks DDS."""
 _SIMULATED_DOMAIN = 1
@@ -60,6 +65,20 @@ class BringupArguments:
     log_level: str = param("info", choices=("debug", "info", "warn", "error", "fatal"), doc="Of all nodes.")
     headless: bool = param(True, doc="No window.")
     supervisor: bool = param(True, doc="Start the process that damps the robot if the executor stops.")
+    blend_time: float = param(
+        0.0,
+        unit="s",
+        lo=0.0,
+        hi=20.0,
+        doc="Time from the measured pose to the stand pose after arming; 0: 3 s on a real robot, else the files'.",
+    )
+    rviz: bool = param(False, doc="Show rviz; with ros2 launch only.")
+    foxglove: bool = param(False, doc="Serve Foxglove; with ros2 launch only.")
+    record: str = param(
+        "auto", choices=_TRISTATE, doc="Record a bag; with ros2 launch only; auto: of a real robot, there."
+    )
+    joy: bool = param(False, doc="Start the joystick's driver; with ros2 launch only.")
+    joy_dev: int = param(0, lo=0, hi=15, doc="Number of the joystick.")
 
     def __post_init__(self) -> None:
         validate(self)
@@ -95,6 +114,16 @@ class BringupArguments:
     def dry(self) -> bool:
         """Whether commands go where no motor listens."""
         return self.real if self.dry_run == "auto" else self.dry_run == "true"
+
+    @property
+    def blend(self) -> float:
+        """Time from the measured to the stand pose [s]; 0: as the parameter files say."""
+        return self.blend_time or (_CAREFUL_BLEND if self.real else 0.0)
+
+    @property
+    def records(self) -> bool:
+        """Whether a bag is recorded where that is possible."""
+        return self.real if self.record == "auto" else self.record == "true"
 
     @property
     def root(self) -> str:
@@ -162,6 +191,22 @@ def check_combination(arguments: BringupArguments) -> None:
     (_on_the_robot if arguments.real else _on_lo)(arguments)
 
 
+def check_without_launch(arguments: BringupArguments) -> None:
+    """What only ``ros2 launch`` can start: other people's programs.
+
+    Raises:
+        ConfigError: One was asked for.
+    """
+    wanted = {name: getattr(arguments, name) for name in ("rviz", "foxglove", "joy")}
+    wanted["record"] = arguments.record == "true"
+    for name, is_wanted in wanted.items():
+        if is_wanted:
+            raise ConfigError(
+                f"bringup: {name}:=true needs a ROS 2 install: ros2 launch beyondmimic_diffusion bringup.launch.py "
+                f"{name}:=true ...; leave it out here"
+            )
+
+
 def _without_unitree(arguments: BringupArguments) -> None:
     """Arguments of Unitree's DDS where there is none."""
     given = {
@@ -224,10 +269,11 @@ def _read(name: str, text: str, default: Any) -> Any:
         if text.lower() not in ("true", "false"):
             raise ConfigError(f"bringup: {name}:={text} is neither true nor false")
         return text.lower() == "true"
-    if isinstance(default, int):
+    if isinstance(default, int | float):
         try:
-            return int(text)
+            return type(default)(text)
         except ValueError as error:
-            raise ConfigError(f"bringup: {name}:={text} is not a whole number") from error
+            kind = "whole number" if isinstance(default, int) else "number"
+            raise ConfigError(f"bringup: {name}:={text} is not a {kind}") from error
     # as launch and YAML have it: True, TRUE and true are the same
     return text.lower() if text.lower() in _TRISTATE else text

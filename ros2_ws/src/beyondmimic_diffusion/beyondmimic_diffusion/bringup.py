@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from .arguments import check_without_launch
 from .core.errors import BeyondMimicError, ConfigError
 from .graph import BringupArguments, NodeSpec, make_graph, parse_arguments
 from .preflight import check_machine, operator_notes
@@ -62,6 +63,7 @@ class Bringup:
             ConfigError: The arguments cannot work together, or not on this machine.
         """
         self._arguments = arguments
+        check_without_launch(arguments)
         self._specs = make_graph(arguments)
         self._environment = {**(ros_environment() if environment is None else environment), **arguments.environment}
         check_machine(arguments, self._environment)

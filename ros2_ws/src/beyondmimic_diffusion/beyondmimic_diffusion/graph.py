@@ -64,13 +64,14 @@ def make_graph(arguments: BringupArguments) -> tuple[NodeSpec, ...]:
     managed = {"autostart": arguments.starts_by_itself}
     robot = _robot(arguments)
     command = {"command_type": _command_type(arguments.sim), **robot}
+    blend = {"blend_time": arguments.blend} if arguments.blend else {}
     scene = {"scene": find_scene(arguments.scene)} if arguments.scene else {}
     table = [
         NodeSpec("mujoco_sim", False, {"viewer": not arguments.headless, **scene, **_simulated(arguments)}),
         NodeSpec("state_estimator", True, {**managed, "root_source": arguments.root, **robot}),
         NodeSpec("diffusion_planner", True, {**managed, "policy": policy}),
         NodeSpec("guidance_task_server", True, {**managed, "policy": policy}),
-        NodeSpec("action_executor", False, {"policy": policy, **command, "supervised": arguments.supervisor}),
+        NodeSpec("action_executor", False, {"policy": policy, **command, "supervised": arguments.supervisor, **blend}),
     ]
     if arguments.supervisor:
         table.append(NodeSpec("supervisor", False, command))
