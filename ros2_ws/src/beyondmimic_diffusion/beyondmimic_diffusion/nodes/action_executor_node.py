@@ -70,6 +70,8 @@ from .ticker import Ticker
 
 _TAKING_PATIENCE = 5.0
 """How long a service call waits for the robot's own controller to let go [s]; the next call goes on waiting."""
+_BELOW_THE_TICK = 5
+"""By how much the priority of this node's other threads is lower."""
 _STATE_PERIOD = 0.1
 """``executor/state`` is repeated this often [s]."""
 _SERVICE_TIMEOUT = 1.0
@@ -129,8 +131,8 @@ class ActionExecutorNode(Node):
         self._executor = ActionExecutor(config, g1_limits(), *gains, g1_standing(config.standing, gains[-1]))
         self._lease = ExecutorLease(lease_path(self.get_namespace()))
         # The threads of callbacks and DDS hold the interpreter now and then, and the tick waits for it: so they must
-        # get on, too. Threads that are started from here on inherit it.
-        prefer_realtime(config.realtime_priority // 2)
+        # get on, too, and before the planner's (10). Threads that are started from here on inherit it.
+        prefer_realtime(max(0, config.realtime_priority - _BELOW_THE_TICK))
         self._loop_clock = LoopClock(self)
         self._robot = open_robot(
             self,
