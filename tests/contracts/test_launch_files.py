@@ -70,4 +70,5 @@ def test_bringup_includes_the_tools_that_were_asked_for(tmp_path, words, files):
         default = str(spec.default).lower() if isinstance(spec.default, bool) else str(spec.default)
         context.launch_configurations[spec.name] = words.get(spec.name, default)
     sources = [included.launch_description_source for included in loaded.include_tools(context)]
+    assert all(source.get_launch_description(context).entities for source in sources)
     assert [Path(source.location).name for source in sources] == [f"{name}.launch.py" for name in files]
