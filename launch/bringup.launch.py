@@ -8,7 +8,7 @@ from pathlib import Path
 
 from beyondmimic_diffusion.bringup import DEFAULT_DOMAIN
 from beyondmimic_diffusion.core.parameters import describe
-from beyondmimic_diffusion.graph import PACKAGE, BringupArguments, make_graph, parse_arguments
+from beyondmimic_diffusion.graph import PACKAGE, BringupArguments, arguments_from_launch, make_graph
 from beyondmimic_diffusion.preflight import check_machine, operator_notes
 from launch.actions import (
     DeclareLaunchArgument,
@@ -19,7 +19,6 @@ from launch.actions import (
     Shutdown,
 )
 from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription
@@ -92,8 +91,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def _arguments(context: LaunchContext) -> BringupArguments:
-    names = [spec.name for spec in describe(BringupArguments)]
-    return parse_arguments([f"{name}:={LaunchConfiguration(name).perform(context)}" for name in names])
+    return arguments_from_launch(context.launch_configurations)
 
 
 def _include(name: str, words: dict[str, str]) -> IncludeLaunchDescription:

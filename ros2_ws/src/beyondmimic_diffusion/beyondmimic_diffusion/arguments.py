@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ SIM_ALIASES = {"isaacsim": "isaac"}
 _TRISTATE = ("auto", "true", "false")
 DISCOVERY = "ROS_AUTOMATIC_DISCOVERY_RANGE"
 """Environment variable that says how far nodes look for others."""
+_ALMOST = 0.8
+"""How alike a name must be to ours to be taken for a slip (0: not at all, 1: the same)."""
 _CAREFUL_BLEND = 3.0
 """Time to the stand pose of a real robot [s]."""
 _ROBOT_DOMAIN = 0
@@ -165,6 +167,36 @@ def parse_arguments(words: Sequence[str]) -> BringupArguments:
     if "sim" in values:
         values["sim"] = SIM_ALIASES.get(values["sim"], values["sim"])
     return from_mapping(BringupArguments, values)
+
+
+def arguments_from_launch(configurations: Mapping[str, str]) -> BringupArguments:
+    """What ``ros2 launch`` was given; it takes any name without a word, and hands over those of an including file, too.
+
+    Aliases count where the name itself was left at its default. Names that are almost ours are refused, others are not
+    meant for us.
+
+    Raises:
+        ConfigError: A name close to one of ours, or a value that is not allowed.
+    """
+    specs = {spec.name: spec for spec in describe(BringupArguments)}
+    words = [f"{name}:={configurations[name]}" for name in specs if name in configurations]
+    for name, text in configurations.items():
+        if name in specs:
+            continue
+        target = ALIASES.get(name)
+        if target is not None:
+            _refuse_contradiction(name, target, text, configurations, specs[target].default)
+            words.append(f"{target}:={text}")
+        elif difflib.get_close_matches(name, [*specs, *ALIASES], n=1, cutoff=_ALMOST):
+            parse_arguments([f"{name}:={text}"])  # which refuses it, with the right name
+    return parse_arguments(words)
+
+
+def _refuse_contradiction(alias: str, name: str, text: str, configurations: Mapping[str, str], default: Any) -> None:
+    given = configurations.get(name, "")
+    untouched = given.lower() == str(default).lower()
+    if not untouched and SIM_ALIASES.get(given, given) != SIM_ALIASES.get(text, text):
+        raise ConfigError(f"bringup: {alias}:={text} is another name for {name}, which is {given}; give one of them")
 
 
 def check_combination(arguments: BringupArguments) -> None:

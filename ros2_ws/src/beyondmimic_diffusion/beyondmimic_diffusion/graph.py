@@ -10,10 +10,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .arguments import DEFAULT_POLICY, BringupArguments, check_combination, parse_arguments
+from .arguments import (
+    DEFAULT_POLICY,
+    BringupArguments,
+    arguments_from_launch,
+    check_combination,
+    parse_arguments,
+)
 from .core.errors import ConfigError
 
-__all__ = ["DEFAULT_POLICY", "PACKAGE", "BringupArguments", "NodeSpec", "make_graph", "parse_arguments"]
+__all__ = [
+    "DEFAULT_POLICY",
+    "PACKAGE",
+    "BringupArguments",
+    "NodeSpec",
+    "arguments_from_launch",
+    "make_graph",
+    "parse_arguments",
+]
 PACKAGE = "beyondmimic_diffusion"
 LOW_STATE_FREQUENCY = 500.0
 """Rate at which a G1 sends its LowState [Hz]."""
