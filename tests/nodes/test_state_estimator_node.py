@@ -23,8 +23,8 @@ def stamps(messages):
 
 @pytest.fixture
 def estimator(ros, robot):
-    def start(root_source):
-        node = ros.make(StateEstimatorNode, {"root_source": root_source})
+    def start(root_source, method="kalman"):
+        node = ros.make(StateEstimatorNode, {"root_source": root_source, "estimator.method": method})
         assert node.autostart()
         for publisher in (robot.imu_pub, robot.joint_pub):
             ros.connected(publisher)
@@ -57,7 +57,7 @@ def test_states_are_published_on_the_grid_only_with_the_stamp_of_the_samples_and
 
 def test_samples_of_one_moment_are_paired_whichever_topic_comes_first(ros, robot, estimator):
     states = ros.heard(RobotState, "robot_state", qos.DECIMATED)
-    estimator("proprioception")
+    estimator("proprioception", method="complementary")  # takes its orientation from the IMU sample
     robot.joints(5.0)
     ros.spin(0.1)
     robot.imu(5.0, quat=(0.0, 0.0, 0.0, 1.0))

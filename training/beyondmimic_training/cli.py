@@ -17,6 +17,10 @@ COMMANDS = {
     "export": ("beyondmimic_training.export_onnx", "checkpoint -> ONNX, manifest and golden vectors"),
     "build-engine": ("beyondmimic_training.build_engine", "policy folder -> TensorRT engine for the GPU here, proved"),
     "evaluate": ("beyondmimic_training.evaluate.command", "closed-loop suites in MuJoCo, with the expert beside"),
+    "estimator": (
+        "beyondmimic_training.estimation.command",
+        "walks of the expert, the estimated state against the truth",
+    ),
     "report": ("beyondmimic_training.report", "every closed-loop figure of a policy, and the tables made of them"),
     "smoke": ("beyondmimic_training.smoke", "all of the above, tiny"),
     "bench": ("beyondmimic_training.bench", "milliseconds of passes, plans, guidance and executor ticks"),

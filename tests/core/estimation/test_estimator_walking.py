@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from beyondmimic_diffusion.core.estimation import StateEstimator
+from beyondmimic_diffusion.core.estimation import EstimatorConfig, StateEstimator
 from beyondmimic_diffusion.core.types import JointCommand
 from beyondmimic_diffusion.sim.mujoco_g1 import MujocoG1
 
@@ -26,7 +26,7 @@ def walk(request):
 
 
 def test_velocity_position_and_contact_agree_with_mujoco(walk):
-    estimator = StateEstimator()
+    estimator = StateEstimator(EstimatorConfig(method="complementary"))
     errors, agree = [], []
     for imu, joints, truth, contacts in walk:
         state = estimator.update(imu, joints)

@@ -187,6 +187,9 @@ class PilotedExpert:
         """See :class:`~.controllers.Controller`."""
         self._driver.reset(fleet)
 
+    def sense(self, stamp: float, fleet: Fleet, rows: Sequence[int]) -> None:
+        """See :class:`~.controllers.Controller`; it sees the truth."""
+
     def watch(self, stamp: float, fleet: Fleet, targets: Array) -> None:
         """See :class:`~.controllers.Controller`; nobody leads it in."""
 

@@ -27,6 +27,7 @@ from .controllers import PolicySettings
 from .film import make_film
 from .jobs import Outcome, Setup, plan_jobs, run_jobs
 from .judge import Trace, summarize
+from .observer import STATES
 from .pictures import Shown, choose, path_picture, velocity_picture
 from .report import commit, episode_rows, machine, markdown, table, write_json
 from .suites import SUITES, EpisodeSpec, Suite, suite_named
@@ -62,6 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--physics-dt", type=float, default=0.002, help="time step of the physics [s]")
     parser.add_argument("--backend", choices=BACKENDS, default="auto")
     parser.add_argument("--guidance", choices=("on", "off"), default="on", help="off: the commands are kept from it")
+    parser.add_argument(
+        "--state",
+        choices=STATES,
+        default="truth",
+        help="the policy is told the truth, or an estimate from noisy sensors",
+    )
     parser.add_argument("--cut", type=float, default=math.inf, help="end episodes after this, to try things out [s]")
     parser.add_argument("--added-delay", type=float, default=0.0, help="delay the planner does not know of [s]")
     parser.add_argument("--plan-period", type=float, default=0.04, help="time between two plans [s]")
@@ -153,6 +160,7 @@ def make_setup(args: argparse.Namespace) -> Setup:
         physics_dt=args.physics_dt,
         batch=args.batch,
         seed=args.seed,
+        state=args.state,
         cut=args.cut,
     )
 
@@ -179,6 +187,7 @@ def evaluate(
             "sampling": asdict(manifest.sampling),
             "physics_dt": setup.physics_dt,
             "backend": setup.backend,
+            "state": setup.state,
             "cut": setup.cut if math.isfinite(setup.cut) else None,
         },
         "command": shlex.join(["python", "-m", "beyondmimic_training", *getattr(args, "words", sys.argv[1:])]),

@@ -15,7 +15,7 @@ from beyondmimic_diffusion.core.execution.robot_limits import g1_limits
 from beyondmimic_diffusion.core.guidance import Goal, JoystickGoal
 from beyondmimic_diffusion.core.planner import RobotTrack
 from beyondmimic_diffusion.core.robot import g1
-from beyondmimic_diffusion.core.robot.kinematics import Kinematics
+from beyondmimic_diffusion.core.robot.kinematics import Kinematics, to_mujoco
 from beyondmimic_diffusion.core.steering import SteeringConfig
 from beyondmimic_diffusion.core.types import Array, JointCommand, Plan, RobotState
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from ..experts import CONTROL_DT as EXPERT_DT
 from ..experts import Expert, RobotBatch
 from .fleet import CONTROL_DT, Fleet
+from .observer import Observer, TruthObserver
 from .suites import Start
 
 TICKS_PER_SETPOINT = round(EXPERT_DT / CONTROL_DT)
@@ -37,6 +38,10 @@ class Controller(Protocol):
 
     def begin(self, specs: Sequence[Start], fleet: Fleet) -> None:
         """Get ready for these episodes."""
+        ...
+
+    def sense(self, stamp: float, fleet: Fleet, rows: Sequence[int]) -> None:
+        """Read the sensors of the robots that move before the start, every control step."""
         ...
 
     def watch(self, stamp: float, fleet: Fleet, targets: Array) -> None:
@@ -91,6 +96,9 @@ class ExpertController:
         self.starved = np.zeros(len(specs), dtype=int)
         self._unasked = np.array([spec.lead_in or (0.0, 0.0, 0.0) for spec in specs])
 
+    def sense(self, stamp: float, fleet: Fleet, rows: Sequence[int]) -> None:
+        """See :class:`Controller`; it sees the truth."""
+
     def watch(self, stamp: float, fleet: Fleet, targets: Array) -> None:
         """See :class:`Controller`; it is the one that drives."""
 
@@ -122,14 +130,17 @@ class PolicyController:
         policy: LoadedPolicy,
         settings: PolicySettings,
         goals: Callable[[RobotState], Sequence[Goal]] | None = None,
+        observer: Observer | None = None,
     ):
         """
         Args:
             policy: Network and facts.
             settings: How it is planned and played.
-            goals: What the first robot shall do, asked with its true state before each plan; None: follow the commands.
+            goals: What the first robot shall do, asked with its state before each plan; None: follow the commands.
+            observer: What tells the states; the truth if None.
         """
         self._policy, self._settings, self._goals = policy, settings, goals
+        self._observer: Observer = observer or TruthObserver()
         m = policy.manifest
         self._kp, self._kd = np.array(m.kp), np.array(m.kd)
         self._zeros = np.zeros(len(m.joint_names))
@@ -155,6 +166,11 @@ class PolicyController:
         self.starved = np.zeros(rows, dtype=int)
         self._on_the_way: list[tuple[int, list[Plan]]] = []
         self._number = 0
+        self._observer.begin(specs, fleet)
+
+    def sense(self, stamp: float, fleet: Fleet, rows: Sequence[int]) -> None:
+        """See :class:`Controller`."""
+        self._observer.sense(stamp, fleet, rows)
 
     def watch(self, stamp: float, fleet: Fleet, targets: Array) -> None:
         """See :class:`Controller`."""
@@ -165,10 +181,12 @@ class PolicyController:
 
     def act(self, tick: int, stamp: float, fleet: Fleet, wanted: Array | None) -> None:
         """See :class:`Controller`."""
+        self._observer.sense(stamp, fleet, fleet.standing)
         if tick % self._observe_ticks == 0:
             self._look(stamp, fleet)
         if tick % self._plan_ticks == 0:
-            self._on_the_way.append((tick + self._delay_ticks, self._plan(wanted, fleet.state(0, stamp))))
+            first = self._observer.state(0, stamp, fleet)
+            self._on_the_way.append((tick + self._delay_ticks, self._plan(wanted, first)))
         while self._on_the_way and self._on_the_way[0][0] <= tick:
             for buffer, plan in zip(self._buffers, self._on_the_way.pop(0)[1], strict=True):
                 buffer.accept(plan, stamp)
@@ -176,9 +194,11 @@ class PolicyController:
             self._play(row, tick, stamp, fleet)
 
     def _look(self, stamp: float, fleet: Fleet) -> None:
-        pos, vel = self._kinematics.key_points_batch(*fleet.coordinates())
+        states = [self._observer.state(row, stamp, fleet) for row in range(len(self._tracks))]
+        qpos, qvel = zip(*map(to_mujoco, states), strict=True)
+        pos, vel = self._kinematics.key_points_batch(np.stack(qpos), np.stack(qvel))
         for row, track in enumerate(self._tracks):
-            track.observe(fleet.state(row, stamp), (pos[row], vel[row]))
+            track.observe(states[row], (pos[row], vel[row]))
 
     def _plan(self, wanted: Array | None, first: RobotState) -> list[Plan]:
         goals: Sequence[Goal] = ()
@@ -201,7 +221,7 @@ class PolicyController:
         self.starved[row] += sample.status is SampleStatus.EXHAUSTED
         sim = fleet.sims[row]
         wanted = JointCommand(stamp, self._targets[row].copy(), self._zeros, self._kp, self._kd, self._zeros)
-        command, _ = self._filters[row].filter(wanted, sim.data.qpos[7:], sim.data.qvel[6:], CONTROL_DT)
+        command, _ = self._filters[row].filter(wanted, *self._observer.joints(row, fleet), CONTROL_DT)
         sim.apply(command)
         if tick % TICKS_PER_SETPOINT == 0:
             self._tracks[row].observe_executed(stamp, command.position)

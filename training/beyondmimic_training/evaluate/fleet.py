@@ -26,12 +26,15 @@ FALL_HEAD_HEIGHT = 0.2
 class Fleet:
     """The robots, who is still on its feet, and their states as arrays."""
 
-    def __init__(self, rows: int, physics_dt: float, obstacles: Sequence[SignedDistance] = ()):
+    def __init__(
+        self, rows: int, physics_dt: float, obstacles: Sequence[SignedDistance] = (), *, sensors: bool = False
+    ):
         """
         Args:
             rows: Most robots at a time.
             physics_dt: Time step of the physics [s].
             obstacles: What stands around each of them.
+            sensors: They have IMUs; it takes time.
 
         Raises:
             ConfigError: The time step does not divide :data:`CONTROL_DT`.
@@ -40,10 +43,10 @@ class Fleet:
         if self.substeps < 1 or abs(self.substeps * physics_dt - CONTROL_DT) > 1e-9:
             raise ConfigError(f"physics time step {physics_dt} s must divide {CONTROL_DT} s: 0.001, 0.002 or 0.004")
         if obstacles:
-            self._all = [MujocoG1(timestep=physics_dt, sensors=False, obstacles=obstacles) for _ in range(rows)]
+            self._all = [MujocoG1(timestep=physics_dt, sensors=sensors, obstacles=obstacles) for _ in range(rows)]
         else:
             model = load_model(timestep=physics_dt)
-            self._all = [MujocoG1(copy.copy(model), sensors=False) for _ in range(rows)]
+            self._all = [MujocoG1(copy.copy(model), sensors=sensors) for _ in range(rows)]
         self.capacity = rows
         self.sims = self._all
         self.alive = np.ones(rows, dtype=bool)

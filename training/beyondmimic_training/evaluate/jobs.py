@@ -22,6 +22,7 @@ from .clip_goals import ClipGoals
 from .controllers import Controller, ExpertController, ExpertDriver, PolicyController, PolicySettings
 from .fleet import Fleet
 from .judge import EpisodeResult, Trace, judge
+from .observer import OBSERVERS
 from .rollout import run_episodes
 from .suites import EpisodeSpec, Suite, suite_named
 from .task_goals import TaskGoals, TaskSettings
@@ -47,6 +48,8 @@ class Setup:
     physics_dt: float = 0.002
     batch: int = 50
     seed: int = 0
+    state: str = "truth"
+    """What the policy is told of its robot: one of :data:`STATES`."""
     cut: float = math.inf
     """Episodes end after this at the latest [s]."""
 
@@ -97,16 +100,21 @@ class Worker:
         spec, goals = setup.task_episode(TASK_SUITES[job.suite], index), None
         if job.controller == "policy":
             goals = self._goals(spec)
-            controller: Controller = PolicyController(self._policy, setup.settings, goals)
+            controller: Controller = PolicyController(self._policy, setup.settings, goals, OBSERVERS[setup.state]())
         else:
             controller = PilotedExpert(self._driver, make_pilot(job.controller, spec))
         ended = goals.gave_up if goals is not None else str
-        trace = run_task(spec, controller, self._kinematics, setup.physics_dt, ended, progress)
+        trace = run_task(
+            spec, controller, self._kinematics, setup.physics_dt, ended, progress, sensors=self._senses(job)
+        )
         if goals is not None:
             trace = replace(trace, route_xy_w=goals.route_xy_w)
         if isinstance(goals, ClipGoals):
             trace = goals.judged(trace)
         return judge_task(spec, trace, int(controller.starved[0])), trace
+
+    def _senses(self, job: Job) -> bool:
+        return job.controller == "policy" and self._setup.state != "truth"
 
     def _goals(self, spec: TaskSpec) -> TaskGoals | ClipGoals:
         interlude = spec.scenario.interlude
@@ -119,11 +127,11 @@ class Worker:
         suite = suite_named(job.suite)
         specs = [self._setup.episode(suite, index) for index in job.episodes]
         if self._fleet is None or self._fleet.capacity < len(specs):
-            self._fleet = Fleet(len(specs), self._setup.physics_dt)
+            self._fleet = Fleet(len(specs), self._setup.physics_dt, sensors=self._setup.state != "truth")
         controller: Controller = (
             ExpertController(self._driver)
             if job.controller == "expert"
-            else PolicyController(self._policy, self._setup.settings)
+            else PolicyController(self._policy, self._setup.settings, observer=OBSERVERS[self._setup.state]())
         )
         leads_in = suite.walking_share > 0.0 or job.controller == "expert"
         traces = run_episodes(specs, self._fleet, controller, self._driver if leads_in else None, progress)

@@ -67,9 +67,12 @@ def _lead_in(specs: Sequence[EpisodeSpec], fleet: Fleet, controller: Controller,
     driver.reset(fleet)
     for step in range(-round(LEAD_IN / TRACE_DT), 0):
         stamp = START + step * TRACE_DT
+        controller.sense(stamp, fleet, rows)
         targets = driver.drive(stamp, fleet, rows, wanted)
         controller.watch(stamp, fleet, np.where(walking[:, None], targets, g1.DEFAULT_JOINT_POS))
-        for _ in range(TICKS_PER_SETPOINT):
+        for tick in range(TICKS_PER_SETPOINT):
+            if tick:
+                controller.sense(stamp + tick * CONTROL_DT, fleet, rows)
             fleet.advance(rows)
 
 

@@ -75,6 +75,7 @@ def evaluate_tasks(
             "sampling": asdict(manifest.sampling),
             "physics_dt": setup.physics_dt,
             "backend": setup.backend,
+            "state": setup.state,
             "cut": setup.cut if math.isfinite(setup.cut) else None,
         },
         "command": shlex.join(["python", "-m", "beyondmimic_training", *getattr(args, "words", sys.argv[1:])]),

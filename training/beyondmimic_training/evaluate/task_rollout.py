@@ -57,6 +57,8 @@ def run_task(
     physics_dt: float,
     gave_up: Callable[[], str],
     progress: Progress | None = None,
+    *,
+    sensors: bool = False,
 ) -> TaskTrace:
     """Live through an episode; it ends after the finish and its aftermath, a touch, a fall or the time limit.
 
@@ -67,8 +69,10 @@ def run_task(
         physics_dt: Time step of the physics [s].
         gave_up: Why the task has ended without success; empty while it goes on.
         progress: Told of robot time.
+        sensors: The robot has an IMU, for a controller that needs one.
     """
-    fleet = Fleet(1, physics_dt, [obstacle.sdf() for obstacle in spec.scenario.scene.obstacles])
+    obstacles = [obstacle.sdf() for obstacle in spec.scenario.scene.obstacles]
+    fleet = Fleet(1, physics_dt, obstacles, sensors=sensors)
     fleet.place([spec])
     controller.begin([spec], fleet)
     observer = _Observer(spec, fleet, kinematics)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
 from beyondmimic_msgs.msg import RobotState as RobotStateMsg
+from geometry_msgs.msg import PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry
 from tf2_msgs.msg import TFMessage
 
-from ..core.estimation import EstimatorConfig, StateEstimator
+from ..core.errors import GoalError
+from ..core.estimation import EstimatorConfig, PoseStatus, StateEstimator
 from ..core.estimation.grid import StampGrid
 from ..core.parameters import param, validate
 from ..core.robot import g1
@@ -16,7 +19,14 @@ from ..core.types import ImuSample, JointSample, RobotState
 from ..robot_io import ROBOT_INTERFACES, UnitreeConfig, open_robot
 from ..ros import qos
 from ..ros.clock import LoopClock
-from ..ros.conversions import base_transforms, odometry_to_msg, robot_state_to_msg, root_from_odometry
+from ..ros.conversions import (
+    base_transforms,
+    external_pose_from_msg,
+    odometry_to_msg,
+    place_from_msg,
+    robot_state_to_msg,
+    root_from_odometry,
+)
 from ..ros.diagnostics import Diagnosis, Level
 from ..ros.lifecycle import ManagedNode, prefer_realtime, run
 from .sensor_topics import SensorTopics
@@ -77,6 +87,8 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
         """Make topics."""
         config = self.parameters.config
         self._estimator = StateEstimator(config.estimator)
+        self._lock = threading.Lock()  # Unitree's samples come from DDS's thread, poses from ROS's
+        self._external = dict.fromkeys(PoseStatus, 0)
         self._state_grid = StampGrid(1.0 / config.state_frequency)
         self._odom_grid = StampGrid(1.0 / config.odom_frequency)
         self._use_truth = config.root_source == "truth"
@@ -100,6 +112,11 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
         )
         if self._use_truth:
             self._truth_sub = self.create_subscription(Odometry, "ground_truth/odom", self._on_truth, qos.STREAM)
+        else:
+            self._pose_subs = (
+                self.create_subscription(Odometry, "external_odom", self._on_external, qos.SENSOR_INPUT),
+                self.create_subscription(PoseWithCovarianceStamped, "initialpose", self._on_place, qos.ORDER),
+            )
         self.diagnostics.add("state", self._diagnose)
 
     def activate(self) -> None:
@@ -118,8 +135,8 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
             self._sensors.close()
         for publisher in (self._state_pub, self._odom_pub, self._tf_pub):
             self.destroy_publisher(publisher)
-        if self._use_truth:
-            self.destroy_subscription(self._truth_sub)
+        for subscription in (self._truth_sub,) if self._use_truth else self._pose_subs:
+            self.destroy_subscription(subscription)
 
     def _on_jump(self, step: float) -> None:
         """Time was set: no sample of before has a partner; the estimate itself starts anew after any gap."""
@@ -133,13 +150,47 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
         if not self.active:
             return
         if not self._use_truth:
-            state = self._estimator.update(imu, joints)
-            if self._state_grid.take(joints.stamp):
+            with self._lock:
+                state = self._estimator.update(imu, joints)
+            if state is None:
+                self._refuse_sample()
+            elif self._state_grid.take(joints.stamp):
                 self._publish(state, imu, joints)
         elif self._state_grid.take(joints.stamp):
             self._unmatched += self._waiting is not None
             self._waiting = (imu, joints)
             self._match()
+
+    def _refuse_sample(self) -> None:
+        counts = ", ".join(f"{count} {fault.value}" for fault, count in self._estimator.faults.items() if count)
+        self.get_logger().warning(f"samples left out so far: {counts}", throttle_duration_sec=1.0)
+
+    def _on_external(self, msg: Odometry) -> None:
+        if not self.active:
+            return
+        try:
+            pose = external_pose_from_msg(msg)
+        except GoalError as error:
+            self.get_logger().warning(str(error), throttle_duration_sec=1.0)
+            return
+        with self._lock:
+            status = self._estimator.fuse(pose)
+        self._external[status] += 1
+        if status not in (PoseStatus.FUSED, PoseStatus.ALIGNED):
+            self.get_logger().warning(f"external_odom: {status.value}", throttle_duration_sec=1.0)
+
+    def _on_place(self, msg: PoseWithCovarianceStamped) -> None:
+        if not self.active:
+            return
+        try:
+            place, heading, covariance = place_from_msg(msg, self.parameters.config.odom_frame)
+        except GoalError as error:
+            self.get_logger().warning(str(error))
+            return
+        with self._lock:
+            done = self._estimator.refer(place, heading, covariance)
+        text = "the robot is now at" if done else "estimator.method is not 'kalman', which cannot be set to"
+        self.get_logger().info(f"initialpose: {text} {place.tolist()} m, heading {heading:.3f} rad")
 
     def _on_truth(self, msg: Odometry) -> None:
         self._truth = msg
@@ -168,6 +219,8 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
 
     def _publish(self, state: RobotState, imu: ImuSample, joints: JointSample) -> None:
         config, estimator = self.parameters.config, self._estimator
+        with self._lock:
+            uncertainty, position_std = estimator.uncertainty, estimator.position_std
         message = robot_state_to_msg(
             state,
             g1.JOINT_NAMES,
@@ -176,13 +229,14 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
             imu=imu,
             effort=joints.effort,
             foot_contact=estimator.foot_contact,
-            position_std=estimator.position_std,
+            position_std=position_std,
             receive_stamp=self.get_clock().now().nanoseconds * 1e-9,
         )
         self._state_pub.publish(message)
         self.heartbeat.beat()
         if self._odom_grid.take(state.stamp):
-            self._odom_pub.publish(odometry_to_msg(state, config.odom_frame, config.base_frame, estimator.position_std))
+            told = odometry_to_msg(state, config.odom_frame, config.base_frame, position_std, uncertainty)
+            self._odom_pub.publish(told)
             frames = (config.odom_frame, config.base_footprint_frame, config.base_frame)
             self._tf_pub.publish(TFMessage(transforms=base_transforms(state, *frames)))
 
@@ -193,7 +247,11 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
             **self._robot.values(),
             "samples_without_truth": self._unmatched,
             "position_std": self._estimator.position_std,
+            **{f"external_{status.name.lower()}": count for status, count in self._external.items() if count},
+            **{f"samples_{fault.name.lower()}": count for fault, count in self._estimator.faults.items() if count},
         }
+        if self._estimator.kalman is not None:
+            values["foot_slips"], values["restarts"] = self._estimator.kalman.slips, self._estimator.kalman.restarts
         if self._robot.read() is None:
             return Diagnosis(Level.STALE, "no samples of joints and IMU yet", values)
         if self._unmatched > self.heartbeat.progress:

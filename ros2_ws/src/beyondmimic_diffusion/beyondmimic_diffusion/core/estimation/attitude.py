@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..rotations import quat_from_rotvec, quat_multiply, quat_rotate_inverse
+from ..rotations import quat_from_rotvec, quat_multiply, quat_rotate_inverse, quat_to_matrix
 from ..types import Array, ImuSample
 
 GRAVITY = 9.81
@@ -78,6 +78,12 @@ class ComplementaryAttitude:
             self._quat = quat / np.linalg.norm(quat)
         self._stamp = imu.stamp
         return self._quat
+
+
+def up_to_rotation(lin_acc_b: Array) -> Array:
+    """Rotation matrix pelvis to world, shape (3, 3), at rest: the shortest that turns the specific force up."""
+    norm = float(np.linalg.norm(lin_acc_b))
+    return quat_to_matrix(_from_up(lin_acc_b / norm if norm > 1e-6 else _UP_W))
 
 
 def _from_up(up_b: Array) -> Array:

@@ -1,26 +1,30 @@
-"""Samples of IMU and joints in, :class:`RobotState` out. Basic: a complementary filter on a flat floor.
+"""Samples of IMU and joints in, :class:`RobotState` out: the one door to this package.
 
-Per sample: orientation (IMU) -> soles relative to the pelvis -> velocity predicted by the accelerometer and pulled
-towards what the standing foot says -> position integrated, height pulled towards the standing foot's. Heading and
-horizontal position drift, as with any odometry; :attr:`StateEstimator.position_std` says by how much.
+By default a contact-aided Kalman filter (:mod:`.kalman`); heading and horizontal position drift, as with any odometry,
+and :attr:`StateEstimator.position_std` says by how much. Poses from outside stop the drift.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from enum import IntEnum
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
 
 import numpy as np
 
 from ..parameters import param, validate
-from ..rotations import quat_to_matrix
 from ..types import Array, ImuSample, JointSample, RobotState
-from .attitude import GRAVITY, Attitude, ComplementaryAttitude, ImuAttitude
-from .contact import feet_in_contact, stance_weights
-from .leg_odometry import LegOdometry, stance_height, stance_velocity
+from .complementary import ComplementaryConfig, ComplementaryEstimator
+from .contact import SOLE_POINTS
+from .contact_detector import ContactConfig
+from .external import ExternalConfig, ExternalPose, PoseStatus
+from .kalman_config import KalmanConfig
+from .kalman_estimator import KalmanEstimator, Uncertainty
+from .leg_odometry import LegOdometry
 
-_GRAVITY_W = np.array([0.0, 0.0, -GRAVITY])
+METHODS = ("kalman", "complementary")
+_FASTEST, _HARDEST = 60.0, 500.0
+"""No gyro [rad/s] and no accelerometer [m/s^2] of a robot that is whole reads more."""
 
 
 class OdometrySource(IntEnum):
@@ -32,25 +36,29 @@ class OdometrySource(IntEnum):
     SIM_TRUTH = 3
 
 
+class SampleFault(Enum):
+    """Why a sample was left out."""
+
+    NOT_FINITE = "holds NaN or infinity"
+    ABSURD = "reads more than a sensor can measure"
+    LATE = "not newer than the last one"
+
+
 @dataclass(frozen=True)
 class EstimatorConfig:
     """What an operator may tune about the estimate."""
 
-    attitude: str = param("imu", choices=("imu", "complementary"), doc="Take the IMU's orientation, or make our own.")
-    velocity_time: float = param(
-        0.1, unit="s", lo=0.0, hi=2.0, doc="Time in which the velocity follows the standing foot; 0: at once."
-    )
-    height_time: float = param(0.1, unit="s", lo=0.0, hi=2.0, doc="Time in which the height follows it; 0: at once.")
-    contact_height: float = param(
-        0.01, unit="m", lo=0.001, hi=0.2, doc="A sole point this far above the lowest one is in the air."
-    )
-    contact_speed: float = param(
-        0.2, unit="m/s", lo=0.01, hi=5.0, doc="A sole point at this predicted speed counts half as standing."
-    )
-    drift: float = param(0.05, lo=0.0, hi=1.0, doc="Standard deviation of the position per metre travelled [m/m].")
+    method: str = param("kalman", choices=METHODS, doc="Kalman filter, or the simple one that trusts the IMU.")
     max_gap: float = param(
         0.1, unit="s", lo=0.002, hi=1.0, doc="Gap between two samples after which the velocity starts anew."
     )
+    floor_contact: float = param(
+        0.01, unit="m", lo=0.001, hi=0.2, doc="With the simulator's truth: a sole so near the floor touches it."
+    )
+    kalman: KalmanConfig = field(default_factory=KalmanConfig)
+    contact: ContactConfig = field(default_factory=ContactConfig)
+    external: ExternalConfig = field(default_factory=ExternalConfig)
+    complementary: ComplementaryConfig = field(default_factory=ComplementaryConfig)
 
     def __post_init__(self) -> None:
         validate(self)
@@ -64,27 +72,34 @@ class StateEstimator:
         Args:
             config: The defaults if None.
         """
-        self._config = config or EstimatorConfig()
-        self._attitude: Attitude = ImuAttitude() if self._config.attitude == "imu" else ComplementaryAttitude()
-        self._legs = LegOdometry()
+        self._config = config = config or EstimatorConfig()
+        self._kalman: KalmanEstimator | None = None
+        if config.method == "kalman":
+            self._kalman = KalmanEstimator(config.kalman, config.contact, config.external, config.max_gap)
+            self._legs: KalmanEstimator | ComplementaryEstimator = self._kalman
+        else:
+            self._legs = ComplementaryEstimator(config.complementary, config.max_gap)
+        self._soles = LegOdometry()
+        self.faults = dict.fromkeys(SampleFault, 0)
+        """How many samples were left out, by reason."""
         self.reset()
 
-    def reset(self, root_pos_xy_w: Array | None = None) -> None:
-        """Forget everything and stand at a place [m], shape (2,); the origin if None."""
-        self._attitude.reset()
-        self._stamp = math.nan
-        self._pos = np.zeros(3)
-        if root_pos_xy_w is not None:
-            self._pos[:2] = root_pos_xy_w
-        self._imu_vel = np.zeros(3)  # of the IMU, world axes: what the accelerometer integrates to
-        self._travelled = 0.0
-        self._contact = (False, False)
+    def reset(self, root_pos_xy_w: Array | None = None, heading: float = 0.0) -> None:
+        """Forget everything and stand at a place.
+
+        Args:
+            root_pos_xy_w: [m], shape (2,); the origin if None.
+            heading: [rad]; the simple estimate adds it to the IMU's own.
+        """
+        self._legs.reset(np.zeros(2) if root_pos_xy_w is None else np.asarray(root_pos_xy_w, dtype=float), heading)
+        self._stamp = -math.inf
+        self._truth: tuple[bool, bool] | None = None
         self._source = OdometrySource.NONE
 
     @property
     def foot_contact(self) -> tuple[bool, bool]:
         """Whether the left and the right foot stand on the floor."""
-        return self._contact
+        return self._legs.contact if self._truth is None else self._truth
 
     @property
     def source(self) -> OdometrySource:
@@ -94,30 +109,65 @@ class StateEstimator:
     @property
     def position_std(self) -> float:
         """Standard deviation of the horizontal position [m]; 0 with the simulator's truth."""
-        return 0.0 if self._source is OdometrySource.SIM_TRUTH else self._config.drift * self._travelled
+        return 0.0 if self._truth is not None else self._legs.position_std
 
-    def update(self, imu: ImuSample, joints: JointSample) -> RobotState:
-        """Estimate from the robot's own sensors alone; the two samples belong together, the stamp is the IMU's."""
-        quat = self._attitude.update(imu)
-        R_wb = quat_to_matrix(quat)
-        ang_vel_w = R_wb @ imu.ang_vel_b
-        lever_vel_w = R_wb @ _cross(imu.ang_vel_b, self._legs.imu_offset_b)  # IMU relative to pelvis origin
-        soles = self._legs.soles(quat, ang_vel_w, joints.position, joints.velocity)
-        dt = imu.stamp - self._stamp
-        fresh = not 0.0 <= dt <= self._config.max_gap  # the first sample, a gap, or time ran backwards
-        if not fresh:
-            self._imu_vel = self._imu_vel + dt * (R_wb @ imu.lin_acc_b + _GRAVITY_W)
-        predicted = np.zeros(3) if fresh else self._imu_vel - lever_vel_w
-        speed = np.zeros(len(soles.velocity)) if fresh else np.linalg.norm(predicted + soles.velocity, axis=1)
-        weights = stance_weights(soles.position[:, 2], speed, self._config.contact_height, self._config.contact_speed)
-        measured = stance_velocity(soles, weights)
-        vel = measured if fresh else predicted + _share(dt, self._config.velocity_time) * (measured - predicted)
-        self._imu_vel = vel + lever_vel_w
-        self._move(vel, stance_height(soles), 0.0 if fresh else dt, fresh)
-        left, right = feet_in_contact(soles.position[:, 2], self._config.contact_height)
-        self._contact = (bool(left), bool(right))
-        self._stamp, self._source = imu.stamp, OdometrySource.LEG
-        return RobotState(imu.stamp, self._pos.copy(), quat, vel, ang_vel_w, joints.position, joints.velocity)
+    @property
+    def uncertainty(self) -> Uncertainty | None:
+        """Covariances of the newest estimate; None where nobody keeps them (truth, the simple estimate)."""
+        known = self._kalman is not None and self._truth is None and self._source is not OdometrySource.NONE
+        return self._kalman.uncertainty if known and self._kalman is not None else None
+
+    @property
+    def kalman(self) -> KalmanEstimator | None:
+        """The filter, for its diagnostics; None with the simple estimate."""
+        return self._kalman
+
+    def update(self, imu: ImuSample, joints: JointSample) -> RobotState | None:
+        """Estimate from the robot's own sensors alone.
+
+        Args:
+            imu: One sample.
+            joints: That of the same moment; the stamp is the IMU's.
+
+        Returns:
+            The state, or None where the sample cannot be used (counted in :attr:`faults`).
+        """
+        fault = self._fault(imu, joints)
+        if fault is not None:
+            self.faults[fault] += 1
+            return None
+        self._stamp = imu.stamp
+        state = self._legs.update(imu, joints)
+        external = self._kalman is not None and self._kalman.external
+        self._truth, self._source = None, OdometrySource.EXTERNAL if external else OdometrySource.LEG
+        return state
+
+    def _fault(self, imu: ImuSample, joints: JointSample) -> SampleFault | None:
+        """What is wrong with a sample. One that is a little older than the last came late; much older: time jumped."""
+        readings = (imu.ang_vel_b, imu.lin_acc_b, joints.position, joints.velocity)
+        if not math.isfinite(imu.stamp) or not all(np.all(np.isfinite(values)) for values in readings):
+            return SampleFault.NOT_FINITE
+        if np.max(np.abs(imu.ang_vel_b)) > _FASTEST or np.max(np.abs(imu.lin_acc_b)) > _HARDEST:
+            return SampleFault.ABSURD
+        if -self._config.max_gap <= imu.stamp - self._stamp <= 0.0:
+            return SampleFault.LATE
+        return None
+
+    def fuse(self, pose: ExternalPose) -> PoseStatus:
+        """Correct by a pose from outside, at its stamp; the next state shows it. Only the Kalman filter can."""
+        return PoseStatus.NO_ESTIMATE if self._kalman is None else self._kalman.fuse(pose)
+
+    def refer(self, xy_w: Array, heading: float, covariance: Array) -> bool:
+        """Say anew where the robot is; the estimate jumps there. False (and nothing done) with the simple estimate.
+
+        Args:
+            xy_w: Of the pelvis [m], shape (2,).
+            heading: [rad].
+            covariance: Of x, y and heading, shape (3, 3).
+        """
+        if self._kalman is not None:
+            self._kalman.refer(xy_w, heading, covariance)
+        return self._kalman is not None
 
     def update_with_truth(
         self,
@@ -140,29 +190,9 @@ class StateEstimator:
             root_ang_vel_w: In world axes [rad/s], shape (3,).
         """
         quat = root_quat_w / np.linalg.norm(root_quat_w)
-        soles = self._legs.soles(quat, root_ang_vel_w, joints.position, joints.velocity)
-        height = root_pos_w[2] + soles.position[:, 2]
-        left, right = np.min(height.reshape(2, -1), axis=1) < self._config.contact_height  # above the floor at z = 0
-        self._contact = (bool(left), bool(right))
-        self._pos = np.array(root_pos_w, dtype=np.float64)
-        self._stamp, self._travelled, self._source = math.nan, 0.0, OdometrySource.SIM_TRUTH
-        return RobotState(
-            stamp, self._pos.copy(), quat, root_lin_vel_w, root_ang_vel_w, joints.position, joints.velocity
-        )
-
-    def _move(self, vel: Array, height: float, dt: float, fresh: bool) -> None:
-        step = vel * dt
-        self._pos = self._pos + step
-        self._travelled += float(np.hypot(step[0], step[1]))
-        share = 1.0 if fresh else _share(dt, self._config.height_time)
-        self._pos[2] += share * (height - self._pos[2])
-
-
-def _cross(a: Array, b: Array) -> Array:
-    """Cross product of two single vectors (3,); ``np.cross`` takes ten times as long for them."""
-    return np.array([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
-
-
-def _share(dt: float, time: float) -> float:
-    """Part of the way that a first-order lag of the given time constant goes in ``dt``."""
-    return 1.0 if time <= 0.0 else 1.0 - math.exp(-dt / time)
+        soles = self._soles.soles(quat, root_ang_vel_w, joints.position, joints.velocity)
+        height = (root_pos_w[2] + soles.position[:, 2]).reshape(2, len(SOLE_POINTS) // 2)
+        left, right = np.min(height, axis=1) < self._config.floor_contact  # above the floor at z = 0
+        self._truth, self._source = (bool(left), bool(right)), OdometrySource.SIM_TRUTH
+        pos = np.array(root_pos_w, dtype=np.float64)
+        return RobotState(stamp, pos, quat, root_lin_vel_w, root_ang_vel_w, joints.position, joints.velocity)

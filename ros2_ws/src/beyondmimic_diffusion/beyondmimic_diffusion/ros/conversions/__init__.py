@@ -8,6 +8,7 @@ from .executor import (
     TickStatistics,
     executor_state_to_msg,
 )
+from .external import external_pose_from_msg, place_from_msg
 from .geometry import (
     assign_pose,
     assign_vector,
@@ -89,6 +90,7 @@ __all__ = [
     "duration_from_msg",
     "duration_to_msg",
     "executor_state_to_msg",
+    "external_pose_from_msg",
     "floats",
     "goals_from_msg",
     "goals_to_msg",
@@ -104,6 +106,7 @@ __all__ = [
     "occupancy_map_from_msg",
     "odometry_to_msg",
     "path_to_msg",
+    "place_from_msg",
     "placed_goal",
     "placed_pose",
     "plan_from_msg",

@@ -9,6 +9,7 @@ from beyondmimic_msgs import msg as bm
 from geometry_msgs.msg import TransformStamped
 from nav_msgs.msg import Odometry
 
+from ...core.estimation import Uncertainty
 from ...core.rotations import quat_conjugate, quat_from_yaw, quat_multiply, quat_rotate, quat_rotate_inverse, yaw_of
 from ...core.types import Array, ImuSample, RobotState
 from .geometry import assign_pose, assign_vector, floats, quat_from_msg, quat_to_msg, vector_from_msg
@@ -60,17 +61,33 @@ def robot_state_from_msg(msg: bm.RobotState, joints: JointMap) -> RobotState:
     )
 
 
-def odometry_to_msg(state: RobotState, frame_id: str, child_frame_id: str, position_std: float = 0.0) -> Odometry:
-    """Pose in ``frame_id``, twist in ``child_frame_id`` (REP-105), covariances from the stated position uncertainty."""
+def odometry_to_msg(
+    state: RobotState,
+    frame_id: str,
+    child_frame_id: str,
+    position_std: float = 0.0,
+    uncertainty: Uncertainty | None = None,
+) -> Odometry:
+    """Pose in ``frame_id``, twist in ``child_frame_id`` (REP-105), with covariances.
+
+    Args:
+        state: What is told.
+        frame_id: Of the pose.
+        child_frame_id: Of the twist.
+        position_std: Of the horizontal position [m]; the covariances follow from it where nothing else is known.
+        uncertainty: The estimator's own covariances.
+    """
     msg = Odometry(child_frame_id=child_frame_id)
     set_stamp(msg.header, state.stamp)
     msg.header.frame_id = frame_id
     assign_pose(msg.pose.pose, state.root_pos_w, state.root_quat_w)
     assign_vector(msg.twist.twist.linear, quat_rotate_inverse(state.root_quat_w, state.root_lin_vel_w))
     assign_vector(msg.twist.twist.angular, quat_rotate_inverse(state.root_quat_w, state.root_ang_vel_w))
-    variance = max(position_std**2, 1e-6)
-    msg.pose.covariance = np.diag([variance, variance, 1e-4, 1e-4, 1e-4, variance]).ravel()
-    msg.twist.covariance = np.diag([1e-2, 1e-2, 1e-2, 1e-3, 1e-3, 1e-3]).ravel()
+    if uncertainty is None:
+        variance = max(position_std**2, 1e-6)
+        pose = np.diag([variance, variance, 1e-4, 1e-4, 1e-4, variance])
+        uncertainty = Uncertainty(pose, np.diag([1e-2, 1e-2, 1e-2, 1e-3, 1e-3, 1e-3]))
+    msg.pose.covariance, msg.twist.covariance = uncertainty.pose.ravel(), uncertainty.twist.ravel()
     return msg
 
 

@@ -1,0 +1,1 @@
+"""How well the state is estimated: walks in simulation, estimator against truth."""
