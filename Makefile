@@ -17,7 +17,7 @@ define environment
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help sim setup setup-sim test test-fast test-nightly test-faults check format ws train-smoke bench clean
+.PHONY: help sim setup setup-sim setup-isaaclab test-isaaclab test test-fast test-nightly test-faults soak bench-ticks check format ws train-smoke bench bench-robot clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,14 @@ setup:  ## all of the set-up, training and tests included; runs nothing
 setup-sim:  ## the set-up of `make sim` alone; runs nothing
 	$(call environment,sim)
 
+setup-isaaclab:  ## Isaac Lab 3 on the CPU in an environment of its own (.venv-isaaclab, 2 GB), for `collect --backend isaaclab`
+	@command -v python3 >/dev/null || { echo "python3 not found" >&2; exit 1; }
+	@python3 -m scripts.environment.isaaclab
+
+test-isaaclab: setup-isaaclab  ## collection in Isaac Lab against collection in MuJoCo, and the types of Isaac Lab 2.x and 3.x
+	$(call environment,test)
+	@$(VENV)/python -m pytest -ra tests/isaaclab $(PYTEST_ARGS)
+
 test:  ## all tests that need no GPU and no robot, those over ROS one at a time; lists what was skipped and why
 	$(call environment,test)
 	@status=0; \
@@ -49,9 +57,17 @@ test-nightly:  ## the property tests of the executor and its filter with CASES (
 	$(call environment,test)
 	@CASES=$(or $(CASES),100000) exec $(VENV)/python -m pytest -ra tests/core/execution/test_hostile_inputs.py $(PYTEST_ARGS)
 
-test-faults:  ## each fault of docs/safety.md injected N (5) times into a walk over ROS 2; a table in out/faults (ONLY=name,..; FACTOR=0.5)
+test-faults:  ## each fault of docs/safety.md injected N (5) times into a walk over ROS 2; a table in out/faults (ONLY=name,..; RESUME=1; FACTOR=0.5)
 	$(call environment,test)
-	@exec $(VENV)/python -m tests.faults --n $(or $(N),5) $(if $(ONLY),--only "$(ONLY)") $(if $(FACTOR),--real-time-factor $(FACTOR))
+	@exec $(VENV)/python -m tests.faults --n $(or $(N),5) $(if $(ONLY),--only "$(ONLY)") $(if $(RESUME),--resume) $(if $(FACTOR),--real-time-factor $(FACTOR))
+
+soak:  ## random velocities and faults for MINUTES (30): memory, latency, mode changes; a report in out/soak (SEED; FACTOR=0.5)
+	$(call environment,test)
+	@exec $(VENV)/python -m tests.soak --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(if $(FACTOR),--real-time-factor $(FACTOR))
+
+bench-ticks:  ## lateness of the executor's ticks over MINUTES (10) beside a busy planner and a hog in its process; out/ticks
+	$(call environment,test)
+	@exec $(VENV)/python -m tests.soak.ticks --minutes $(or $(MINUTES),10) $(if $(FACTOR),--real-time-factor $(FACTOR))
 
 check:  ## formatting, lint, types, import contracts, spelling; changes nothing
 	$(call environment,test)
@@ -78,7 +94,11 @@ bench:  ## the benchmarks: percentiles, with machine and commit
 	$(call environment,test)
 	@exec $(VENV)/python -m beyondmimic_training bench
 
+bench-robot:  ## an executor with Unitree's messages at 500 Hz on one core: cost and lateness, beside the SDK's own way
+	$(call environment,unitree)
+	@exec $(VENV)/python -m beyondmimic_diffusion.bench_robot $(BENCH_ARGS)
+
 clean:  ## remove the environment, builds and caches; keeps data/, runs/ and out/
-	rm -rf .venv ros2_ws/build ros2_ws/install ros2_ws/log .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-isaaclab ros2_ws/build ros2_ws/install ros2_ws/log .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name '*.egg-info' -type d -prune -exec rm -rf {} +
