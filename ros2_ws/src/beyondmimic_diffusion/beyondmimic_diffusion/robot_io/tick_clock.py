@@ -39,6 +39,7 @@ class TickClock:
         self._tick: int | None = None  # without wraps [ms]
         self._tick_before = -1
         self._minima: deque[tuple[float, float]] = deque(maxlen=10)  # (start of the step, least offset in it)
+        self._least = float("inf")  # of all of them
         self._stamp = float("-inf")
 
     def stamp(self, tick: int, received: float) -> float:
@@ -51,7 +52,7 @@ class TickClock:
         unwrapped = self._unwrap(tick)
         measured = 1e-3 * unwrapped
         self._note(received, received - measured)
-        stamp = measured + min(offset for _, offset in self._minima)
+        stamp = measured + self._least
         if unwrapped > self._tick_before:  # the offset may have come down since; time must not
             stamp = max(stamp, self._stamp + _LEAST_STEP)
             self._stamp = stamp
@@ -74,5 +75,7 @@ class TickClock:
     def _note(self, received: float, offset: float) -> None:
         if not self._minima or received - self._minima[-1][0] >= self._step:
             self._minima.append((received, offset))
+            self._least = min(least for _, least in self._minima)
         elif offset < self._minima[-1][1]:
             self._minima[-1] = (self._minima[-1][0], offset)
+            self._least = min(self._least, offset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -10,7 +11,7 @@ import numpy as np
 from ..core.types import ImuSample, JointSample
 from .tick_clock import TickClock
 from .unitree_remote import Remote, decode_remote
-from .unitree_wire import BadCrcError, LowState, WireError, decode_low_state
+from .unitree_wire import BadCrcError, LowState, WireError, decode_low_state, decode_motion, wireless_remote
 
 _UNIT = 0.1
 """Deviation of a quaternion's squared norm from 1 at which it is no attitude (an IMU that still starts sends zeros)."""
@@ -33,10 +34,10 @@ class UnitreeReceiver:
         """
         self._clock, self._steady, self._on_pair = clock, steady, on_pair
         self.ticks = TickClock()
-        self.state: LowState | None = None
-        """The newest."""
         self.pair: tuple[ImuSample, JointSample] | None = None
-        """Its samples."""
+        """Samples of the newest message."""
+        self.mode_machine: int | None = None
+        """Which robot it is; None before the first message."""
         self.received = self.refused = self.bad_checksums = 0
         """Messages that could be used, those that could not, and of the latter those with a wrong checksum."""
         self.last_refusal = ""
@@ -44,6 +45,8 @@ class UnitreeReceiver:
         self.remote_heard = False
         """Whether the remote has ever said anything but zeros."""
         self._received_at = self._bad_at = float("-inf")
+        self._newest = b""
+        self._decoded: tuple[bytes, LowState] | None = None
 
     @property
     def age(self) -> float:
@@ -56,32 +59,41 @@ class UnitreeReceiver:
         return self._steady() - self._bad_at
 
     @property
+    def state(self) -> LowState | None:
+        """All of the newest message; decoded when it is asked for."""
+        newest, decoded = self._newest, self._decoded
+        if not newest:
+            return None
+        if decoded is None or decoded[0] is not newest:
+            self._decoded = decoded = (newest, decode_low_state(newest, check_crc=False))
+        return decoded[1]
+
+    @property
     def remote(self) -> Remote:
         """What the operator's fingers do on the robot's own remote."""
-        return Remote() if self.state is None else decode_remote(self.state.wireless_remote)
+        return decode_remote(wireless_remote(self._newest)) if self._newest else Remote()
 
     def accept(self, cdr: bytes) -> None:
         """Take the bytes of a ``LowState``; what cannot be used is counted and dropped."""
         now = self._steady()
         try:
-            state = decode_low_state(cdr)
-            unit = abs(state.quaternion_wxyz @ state.quaternion_wxyz - 1.0) < _UNIT  # False for NaN, too
-            if not unit or not np.isfinite(state.q).all():
-                raise WireError(
-                    f"LowState: attitude {np.round(state.quaternion_wxyz, 3)} or a joint position is no measurement"
-                )
+            motion = decode_motion(cdr)
+            norm = sum(x * x for x in motion.quaternion_wxyz)
+            if not abs(norm - 1.0) < _UNIT or not math.isfinite(motion.q.sum()):  # False for NaN, too
+                raise WireError(f"LowState: attitude {motion.quaternion_wxyz} or a joint position is no measurement")
         except WireError as error:
             self._refuse(error, now)
             return
-        measured = self.ticks.stamp(state.tick, now)
-        stamp = self._clock() - (self._steady() - measured)
+        stamp = self._clock() - (self._steady() - self.ticks.stamp(motion.tick, now))
         pair = (
-            ImuSample(stamp, state.quaternion_wxyz, state.gyroscope, state.accelerometer),
-            JointSample(stamp, state.q, state.dq, state.tau_est, state.temperature.max(axis=1)),
+            ImuSample(stamp, np.array(motion.quaternion_wxyz), motion.gyroscope, motion.accelerometer),
+            JointSample(stamp, motion.q, motion.dq, motion.tau_est, motion.temperature),
         )
-        self.state, self.pair, self._received_at = state, pair, now
+        self.mode_machine = cdr[13]
+        self._newest, self.pair, self._received_at = cdr, pair, now
         self.received += 1
-        self.remote_heard = self.remote_heard or any(state.wireless_remote)
+        if not self.remote_heard:
+            self.remote_heard = any(wireless_remote(cdr))
         if self._on_pair is not None:
             self._on_pair(*pair)
 

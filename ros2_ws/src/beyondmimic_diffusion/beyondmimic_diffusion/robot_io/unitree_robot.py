@@ -61,12 +61,12 @@ class UnitreeMotors:
             WireError: It holds a value that is no number.
             DdsError: DDS did not take it.
         """
-        state = self._receiver.state
-        if state is None:
+        mode_machine = self._receiver.mode_machine
+        if mode_machine is None:
             self.withheld += 1
             return
         values = (command.position, command.velocity, command.kp, command.kd, command.tau_ff)
-        self._writer.write(self._packer.pack(_PITCH_ROLL, state.mode_machine, *values))
+        self._writer.write(self._packer.pack(_PITCH_ROLL, mode_machine, *values))
         self.sent += 1
 
     def damp(self, kd: float) -> None:
@@ -75,15 +75,15 @@ class UnitreeMotors:
         Args:
             kd: [N m s/rad].
         """
-        state = self._receiver.state
-        position = _ZERO if state is None else state.q
+        pair = self._receiver.pair
+        position = _ZERO if pair is None else pair[1].position
         self.write(JointCommand(0.0, position, _ZERO, _ZERO, np.full(g1.NUM_JOINTS, kd), _ZERO))
 
     def positions(self) -> Array | None:
         """Measured since the last call [rad], (J,); None if there are none, or no numbers."""
-        state, asked = self._receiver.state, self._asked
-        self._asked = state
-        return None if state is None or state is asked else state.q
+        pair, asked = self._receiver.pair, self._asked
+        self._asked = pair
+        return None if pair is None or pair is asked else pair[1].position
 
     def others(self, allowed: Collection[str], allowed_pids: Collection[int]) -> list[Endpoint]:
         """Who else publishes commands.

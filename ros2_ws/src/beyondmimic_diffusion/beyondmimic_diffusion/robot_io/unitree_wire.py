@@ -19,9 +19,13 @@ Joints are in the robot's internal order (:data:`..core.robot.g1.JOINT_NAMES`), 
 
 from __future__ import annotations
 
+import math
+import struct
 import zlib
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,8 +87,9 @@ def crc32(words: bytes) -> int:
     Args:
         words: Little-endian words, most significant bit of each first; a multiple of 4 bytes.
     """
-    big_endian = np.frombuffer(words, np.uint32).byteswap().tobytes()
-    mirrored = zlib.crc32(big_endian.translate(_REVERSED)) ^ 0xFFFFFFFF
+    big_endian = array("I", words)
+    big_endian.byteswap()
+    mirrored = zlib.crc32(big_endian.tobytes().translate(_REVERSED)) ^ 0xFFFFFFFF
     return int.from_bytes(mirrored.to_bytes(4, "big").translate(_REVERSED), "little")
 
 
@@ -160,8 +165,51 @@ class ImuState:
     """[degC]"""
 
 
-_STATE_FIRST, _STATE_WORDS, _STATE_STRIDE = 19, 14, 14 * NUM_SLOTS
-"""LowState in words of the whole message: where motor 0's q is, words from one motor to the next, and of all."""
+class Motion(NamedTuple):
+    """The part of a ``LowState`` that is needed of every message."""
+
+    tick: int
+    """[ms]"""
+    quaternion_wxyz: tuple[float, float, float, float]
+    gyroscope: Array
+    """[rad/s], shape (3,)."""
+    accelerometer: Array
+    """[m/s^2], shape (3,)."""
+    q: Array
+    """[rad], shape (J,)."""
+    dq: Array
+    """[rad/s], shape (J,)."""
+    tau_est: Array
+    """[N m], shape (J,)."""
+    temperature: Array
+    """Of each motor's hottest sensor [degC], shape (J,)."""
+
+
+_MOTORS_AT, _STATE_WORDS = 76, 14
+"""LowState: where motor 0's q is in the whole message, and words from one motor to the next."""
+_TICK_AND_ATTITUDE = struct.Struct("<16xI4f")
+
+
+def decode_motion(cdr: bytes) -> Motion:
+    """Unpack of a ``LowState`` what is needed every 2 ms, in a third of the time that all of it takes.
+
+    Raises:
+        WireError: Not a LowState, or damaged.
+    """
+    _check_frame("LowState", cdr, LOW_STATE_BYTES)
+    _check_crc("LowState", cdr, low_state_crc, _LOW_STATE_MASK)
+    tick, *attitude = _TICK_AND_ATTITUDE.unpack_from(cdr)
+    inertial = np.frombuffer(cdr, np.float32, 6, 36).astype(np.float64)
+    motors = _motors(cdr)
+    moving = motors[:, :4].T.astype(np.float64)  # q, dq, ddq, tau
+    hottest = np.maximum(motors.view(np.int16)[:, 8], motors.view(np.int16)[:, 9]).astype(np.float64)
+    return Motion(tick, (*attitude,), inertial[:3], inertial[3:], moving[0], moving[1], moving[3], hottest)
+
+
+def _motors(cdr: bytes) -> NDArray[np.float32]:
+    """Words of each joint's motor, from q on, shape (J, 14)."""
+    words = np.frombuffer(cdr, np.float32, NUM_SLOTS * _STATE_WORDS, _MOTORS_AT)
+    return words.reshape(NUM_SLOTS, _STATE_WORDS)[_SLOTS]
 
 
 def decode_low_state(cdr: bytes, check_crc: bool = True) -> LowState:
@@ -177,9 +225,8 @@ def decode_low_state(cdr: bytes, check_crc: bool = True) -> LowState:
     _check_frame("LowState", cdr, LOW_STATE_BYTES)
     if check_crc:
         _check_crc("LowState", cdr, low_state_crc, _LOW_STATE_MASK)
-    floats = np.frombuffer(cdr, np.float32)
-    imu = floats[5:18].astype(np.float64)
-    motors = floats[_STATE_FIRST : _STATE_FIRST + _STATE_STRIDE].reshape(NUM_SLOTS, _STATE_WORDS)[_SLOTS]
+    imu = np.frombuffer(cdr, np.float32, 13, 20).astype(np.float64)
+    motors = _motors(cdr)
     moving = motors[:, :4].T.astype(np.float64)  # q, dq, ddq, tau
     return LowState(
         tick=int.from_bytes(cdr[16:20], "little"),
@@ -196,8 +243,13 @@ def decode_low_state(cdr: bytes, check_crc: bool = True) -> LowState:
         temperature=motors.view(np.int16)[:, 8:10].astype(np.float64),
         voltage=motors[:, 5].astype(np.float64),
         motor_error=motors.view(np.uint32)[:, 8],
-        wireless_remote=cdr[2032:2072],
+        wireless_remote=wireless_remote(cdr),
     )
+
+
+def wireless_remote(cdr: bytes) -> bytes:
+    """The remote's 40 bytes in a ``LowState``."""
+    return cdr[2032:2072]
 
 
 def encode_low_state(state: LowState) -> bytes:
@@ -209,7 +261,7 @@ def encode_low_state(state: LowState) -> bytes:
     buffer[72:74] = int(state.imu_temperature).to_bytes(2, "little", signed=True)
     floats = np.frombuffer(buffer, np.float32)
     floats[5:18] = np.concatenate((state.quaternion_wxyz, state.gyroscope, state.accelerometer, state.rpy))
-    motors = floats[_STATE_FIRST : _STATE_FIRST + _STATE_STRIDE].reshape(NUM_SLOTS, _STATE_WORDS)
+    motors = np.frombuffer(buffer, np.float32, NUM_SLOTS * _STATE_WORDS, _MOTORS_AT).reshape(NUM_SLOTS, _STATE_WORDS)
     motors[_SLOTS, 0], motors[_SLOTS, 1], motors[_SLOTS, 3] = state.q, state.dq, state.tau_est
     motors.view(np.int16)[_SLOTS, 8:10] = state.temperature
     motors[_SLOTS, 5] = state.voltage
@@ -267,7 +319,7 @@ class LowCmdPacker:
         values = self._values
         values[_SLOTS, 0], values[_SLOTS, 1], values[_SLOTS, 2] = q, dq, tau
         values[_SLOTS, 3], values[_SLOTS, 4] = kp, kd
-        if not np.isfinite(values).all():
+        if not math.isfinite(values.sum()) and not np.isfinite(values).all():  # the sum is cheaper than asking each
             raise WireError(_not_finite(values))
         memory = self._struct.tobytes()
         crc = crc32(memory[:1000])
