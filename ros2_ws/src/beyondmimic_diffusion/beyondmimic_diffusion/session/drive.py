@@ -158,7 +158,7 @@ def _insist(stack: Stack, service: str, complaint: str) -> None:
     """
     until = time.monotonic() + _ARMING_PATIENCE
     while True:
-        granted, reason = stack.call(service)
+        granted, reason = stack.call(service, _ARMING_PATIENCE)
         if granted:
             return
         if time.monotonic() > until:

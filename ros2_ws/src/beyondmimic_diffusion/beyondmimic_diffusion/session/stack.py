@@ -125,8 +125,12 @@ class Stack:
 
     # ------------------------------------------------------------ acting
 
-    def call(self, service: str) -> tuple[bool, str]:
+    def call(self, service: str, patience: float = _SERVICE_PATIENCE) -> tuple[bool, str]:
         """Call a ``std_srvs/Trigger`` service; its verdict and its reason.
+
+        Args:
+            service: Its name.
+            patience: How long to wait for the answer [s].
 
         Raises:
             SessionError: No answer.
@@ -135,13 +139,13 @@ class Stack:
         try:
             self.wait_for(f"service {service}", client.service_is_ready, 10.0)
             future = client.call_async(Trigger.Request())
-            until = time.monotonic() + _SERVICE_PATIENCE
+            until = time.monotonic() + patience
             while not future.done() and time.monotonic() < until:
                 self._ros_executor.spin_once(timeout_sec=0.0)
                 self.step()
             answer = future.result() if future.done() else None
             if answer is None:
-                raise SessionError(f"service {service} did not answer within {_SERVICE_PATIENCE:.0f} s")
+                raise SessionError(f"service {service} did not answer within {patience:.0f} s")
             return answer.success, answer.message
         finally:
             self._node.destroy_client(client)
