@@ -23,7 +23,7 @@ SETTINGS = {
 }  # fmt: skip
 # In one process with the test's own callbacks ticks come late; what is tested is the reaction, not the figure.
 TIMEOUT = 1.0
-MARK = 3.5
+MARK = 1.5
 """Damping by which the supervisor's frames are told from the executor's, which use 5 and 1."""
 
 

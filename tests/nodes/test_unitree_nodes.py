@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.ros, pytest.mark.unitree]
 STATE = bm.ExecutorState
 DOMAINS = itertools.count(os.getpid())
 KNEE = g1.JOINT_NAMES.index("left_knee_joint")
-MARK = 3.5
+MARK = 1.5
 """Damping by which the supervisor's frames are told from the executor's, which use 5 and 1."""
 TIMES = {
     "blend_time": 0.05, "realtime_priority": 0, "watchdog.state_hold": 0.5, "watchdog.state_damp": 1.0,

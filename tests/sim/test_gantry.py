@@ -67,3 +67,25 @@ def test_it_can_catch_again(sim):
     advance(sim, gantry, 1.0)
     assert gantry.strength == 1.0
     assert not sim.fallen(0.9)
+
+
+@pytest.mark.parametrize("kd", [5.0, 20.0])
+def test_under_the_executors_damping_a_hanging_robot_comes_to_rest_and_its_light_wrists_do_not_chatter(kd):
+    from beyondmimic_diffusion.core.execution import ActionExecutor, ExecutorConfig
+    from beyondmimic_diffusion.core.execution.robot_limits import g1_limits
+    from beyondmimic_diffusion.core.robot import g1
+
+    pose = np.array(g1.DEFAULT_JOINT_POS)
+    executor = ActionExecutor(ExecutorConfig(damping_kd=kd), g1_limits(), np.array(g1.KP), np.array(g1.KD), pose)
+    executor.e_stop()
+    sim = MujocoG1()
+    sim.reset()
+    gantry = Gantry(sim, 0.3)
+    fastest = []
+    for _tick in range(500):
+        sim.apply(executor.tick(sim.stamp, sim.stamp, sim.state())[0])
+        for _ in range(2):
+            gantry.apply(sim.dt)
+            sim.advance(1)
+        fastest.append(np.abs(sim.joints().velocity).max())
+    assert max(fastest[-100:]) < 2.0  # with 5 N m s/rad on each joint the wrists swing at 8 rad/s for ever

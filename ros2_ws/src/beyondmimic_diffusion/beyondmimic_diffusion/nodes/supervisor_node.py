@@ -15,6 +15,7 @@ import numpy as np
 from rclpy.node import Node
 from std_msgs.msg import Bool
 
+from ..core.execution.action_executor import MOST_DAMPING
 from ..core.execution.progress_watch import ProgressWatch
 from ..core.parameters import param, validate
 from ..core.robot import g1
@@ -39,7 +40,9 @@ class SupervisorParameters:
         0.05, unit="s", lo=0.01, hi=1.0, doc="Standstill of the armed executor at which damping starts.", read_only=True
     )
     damping_rate_hz: float = param(100.0, unit="Hz", lo=20.0, hi=500.0, doc="Rate of damping.", read_only=True)
-    damping_kd: float = param(5.0, unit="N m s/rad", lo=0.1, hi=20.0, doc="Joint damping.", read_only=True)
+    damping_kd: float = param(
+        5.0, unit="N m s/rad", lo=0.1, hi=20.0, doc="Joint damping; twice the policy's at most.", read_only=True
+    )
     farewell_time: float = param(
         1.0, unit="s", lo=0.0, hi=30.0, doc="How long damping goes on when this node is ended while it damps."
     )
@@ -154,7 +157,7 @@ class SupervisorNode(Node):
     def _damp(self, now: float) -> None:
         """One frame: no stiffness, the target where the joint is."""
         zero = np.zeros(g1.NUM_JOINTS)
-        kd = np.full(g1.NUM_JOINTS, self.parameters.config.damping_kd)
+        kd = np.minimum(self.parameters.config.damping_kd, MOST_DAMPING * np.array(g1.KD))
         stamp = self.get_clock().now().nanoseconds * 1e-9
         self._motors.write(JointCommand(stamp, self._measured_position(), zero, zero, kd, zero))
         self._next_frame = now + 1.0 / self.parameters.config.damping_rate_hz

@@ -28,6 +28,9 @@ _MOVING = frozenset(
 _PLAYING = frozenset({ExecutorMode.TRACKING, ExecutorMode.COASTING})
 _LONGEST_STEP = 0.1
 """A tick that comes later than this moves blends and rate limits only this far [s]."""
+MOST_DAMPING = 2.0
+"""A joint is damped with at most so many times the policy's damping: light joints (the G1's wrists) chatter at more, at
+the rate at which a simulator, or a motor behind a slow bus, applies it."""
 _TIME_TOLERANCE = 1e-6
 """Differences of stamps near 1.7e9 s are good to 2.4e-7 s in float64; a limit is passed only beyond this [s]."""
 
@@ -278,7 +281,7 @@ class ActionExecutor:
         zero = np.zeros(self._num_joints)
         kd = self._config.disarmed_kd if self._mode is ExecutorMode.DISARMED else self._config.damping_kd
         position = self._stand if state is None else np.array(state.joint_pos, dtype=np.float64)
-        return JointCommand(now, position, zero, zero, np.full(self._num_joints, kd), zero)
+        return JointCommand(now, position, zero, zero, np.minimum(kd, MOST_DAMPING * self._kd), zero)
 
     def _count(self, report: FilterReport) -> None:
         self._clamps += (report.clamped_position, report.clamped_rate, report.clamped_torque)

@@ -51,8 +51,16 @@ class ExecutorConfig:
     hold_limit: float = param(
         0.5, unit="s", lo=0.0, hi=5.0, doc="How long an interrupted walk may hold its last target before it damps."
     )
-    damping_kd: float = param(5.0, unit="N m s/rad", lo=0.1, hi=20.0, doc="Joint damping in DAMPING, E_STOP, FAULT.")
-    disarmed_kd: float = param(1.0, unit="N m s/rad", lo=0.0, hi=20.0, doc="Joint damping while disarmed.")
+    damping_kd: float = param(
+        5.0,
+        unit="N m s/rad",
+        lo=0.1,
+        hi=20.0,
+        doc="Joint damping in DAMPING, E_STOP, FAULT; at most twice the policy's.",
+    )
+    disarmed_kd: float = param(
+        1.0, unit="N m s/rad", lo=0.0, hi=20.0, doc="Joint damping while disarmed; twice the policy's at most."
+    )
     max_refusals: int = param(3, lo=1, hi=100, doc="Commands refused in a row by the safety filter that mean FAULT.")
     arming: ArmingConfig = field(default_factory=ArmingConfig)
     plan: PlanBufferConfig = field(default_factory=PlanBufferConfig)
