@@ -109,7 +109,7 @@ CATALOGUE: tuple[Fault, ...] = (
     Fault("e_stop_topic", "true on e_stop_request", "E_STOP: damping", 0.05, "steady",
           e_stop_topic, first_damping("E_STOP"), prepare=e_stop_publisher),
     Fault("e_stop_button", "the joystick's e-stop button pressed", "E_STOP: damping", 0.05, "steady",
-          lambda rig: rig.operator.press(_E_STOP_BUTTON), first_damping("E_STOP")),
+          lambda rig: rig.operator.press(_E_STOP_BUTTON), first_damping("E_STOP"), lambda rig: rig.operator.press()),
     Fault("paused", "simulation paused for 2 s", "last command stays; walks on", None, "sim", pause, goes_on()),
     Fault("clock_back", "clock set back by 1 s", "plans dropped, HOLD; then new plans, or DAMPING", 0.1, "steady",
           clock_jump(-1.0), holds_then),

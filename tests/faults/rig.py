@@ -209,6 +209,7 @@ class Rig:
         """Disarm, hang the robot in its gantry, arm, and wait until it stands and plans are played."""
         self.operator.velocity = None
         if self.ears.mode == "E_STOP":
+            self.operator.press()
             self.ask("sim/reset")
             self._insist("e_stop_reset")
         elif self.ears.mode != "DISARMED":
@@ -217,7 +218,8 @@ class Rig:
         self.ask("sim/reset")
         self.for_sim(0.3)
         self._insist("executor/arm")
-        self.until(lambda: self.ears.mode == "TRACKING", 30.0, "playing plans")
+        # Should it be damped at once (a busy machine loses samples), the next attempt begins from there.
+        self.until(lambda: self.ears.mode in ("TRACKING", "DAMPING", "FAULT", "E_STOP"), 30.0, "playing plans")
 
     def _insist(self, service: str) -> None:
         """Ask until it is granted: a robot that was just hung up swings for a moment."""

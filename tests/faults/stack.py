@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,13 +22,24 @@ _BLEND_TIME = 0.5
 
 
 @contextmanager
-def running_rig(folder: Path, real_time_factor: float, policy: str) -> Iterator[Rig]:
-    """Start the stack, hand it over once it speaks, and end it however the block is left."""
+def running_rig(
+    folder: Path, real_time_factor: float, policy: str, executor: Mapping[str, object] | None = None
+) -> Iterator[Rig]:
+    """Start the stack, hand it over once it speaks, and end it however the block is left.
+
+    Args:
+        folder: For parameters and logs.
+        real_time_factor: Simulated seconds per second.
+        policy: Of planner and executor.
+        executor: More parameters of the executor.
+    """
+    own = {"blend_time": _BLEND_TIME, **(executor or {})}
+    settings = "".join(f"    {name}: {json.dumps(value)}\n" for name, value in own.items())
     parameters = folder / "faults.param.yaml"
     parameters.write_text(
         f"/**/mujoco_sim:\n  ros__parameters:\n    real_time_factor: {real_time_factor}\n"
         f"    clock_offset: {CLOCK_OFFSET}\n"
-        f"/**/action_executor:\n  ros__parameters:\n    blend_time: {_BLEND_TIME}\n"
+        f"/**/action_executor:\n  ros__parameters:\n{settings}"
     )
     lines: list[str] = []
     environment = ros_environment()
