@@ -57,6 +57,7 @@ def steps(venv: VirtualEnv) -> list[Step]:
 
     def sources_of_2(log: Path) -> None:
         options = ("--no-deps", "--ignore-requires-python", "--upgrade", "--target", str(venv.path / "isaaclab2"))
+        options += ("--python-version", "3.11", "--only-binary", ":all:")  # there is no other wheel; it is not run
         packages.install(venv, ISAACLAB2, log, *options)
 
     def install_ours(log: Path) -> None:

@@ -1,10 +1,17 @@
-"""The G1's MJCF as USD, made once and kept: the same collision shapes, masses and armatures as in MuJoCo."""
+"""The G1's MJCF as USD, made once and kept: the same collision shapes, masses and armatures as in MuJoCo.
+
+``python -m beyondmimic_training.collect.isaaclab.asset out/g1.usdc`` writes it to a file, e.g. for Isaac Sim.
+"""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
+import shutil
+import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from beyondmimic_diffusion.core.errors import RobotModelError
@@ -49,3 +56,17 @@ def _convert(xml: str, path: Path) -> None:
         if len(made) != 1:
             raise RobotModelError(f"mujoco-usd-converter left {[p.name for p in made]}; one USD file was expected")
         made[0].replace(path)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Write the USD file to a path; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path, help="the file to write")
+    out = parser.parse_args(words).out
+    out.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(g1_usd_path(), out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
