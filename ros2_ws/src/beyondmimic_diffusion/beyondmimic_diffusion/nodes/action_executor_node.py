@@ -14,7 +14,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import numpy as np
 from beyondmimic_msgs.msg import ActionPlan, ExecutorState
@@ -26,43 +25,20 @@ from std_srvs.srv import Trigger
 
 from ..core.engine.manifest import PolicyManifest
 from ..core.errors import BeyondMimicError, ConfigError
-from ..core.execution import (
-    ActionExecutor,
-    ExecutorConfig,
-    ExecutorMode,
-    ExecutorReport,
-    PlanVerdict,
-    Reason,
-)
+from ..core.execution import ActionExecutor, ExecutorMode, ExecutorReport, PlanVerdict, Reason
 from ..core.execution.due_times import DueTimes
 from ..core.execution.measured import measured_state
-from ..core.execution.remote import RemoteConfig
 from ..core.execution.robot_limits import g1_limits, g1_standing
-from ..core.parameters import param
 from ..core.robot import g1
 from ..core.types import JointCommand, Plan, RobotState
-from ..robot_io import (
-    COMMAND_TYPES,
-    ROBOT_INTERFACES,
-    ExecutorLease,
-    UnitreeConfig,
-    UnitreeLimits,
-    WriterWatch,
-    lease_path,
-    open_robot,
-)
+from ..robot_io import ExecutorLease, WriterWatch, lease_path, open_robot
 from ..ros import qos
 from ..ros.clock import LoopClock
-from ..ros.conversions import (
-    JointCommandWriter,
-    JointMap,
-    executor_state_to_msg,
-    plan_from_msg,
-    time_to_msg,
-)
+from ..ros.conversions import JointCommandWriter, JointMap, executor_state_to_msg, plan_from_msg, time_to_msg
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import prefer_realtime, run
 from ..ros.parameters import NodeParameters
+from .executor_parameters import ActionExecutorParameters
 from .executor_statistics import ExecutorStatistics
 from .long_request import LongRequest
 from .stop_inputs import StopInputs
@@ -82,40 +58,6 @@ _GUARD_PERIOD = 0.2
 _STOPPED = (ExecutorMode.DAMPING, ExecutorMode.E_STOP, ExecutorMode.FAULT)
 _LAST_FRAMES = 20
 """Damping commands of an armed executor that ends."""
-
-
-@dataclass(frozen=True)
-class ActionExecutorParameters(ExecutorConfig):
-    """The executor's table, and what only the node needs."""
-
-    policy: str = param(
-        "", doc="Folder of the policy; gains and stand pose are read from its manifest.", read_only=True
-    )
-    command_type: str = param(
-        "gains",
-        choices=COMMAND_TYPES,
-        doc="motor_command with gains (MuJoCo node), or joint_command as JointState (Isaac Sim).",
-        read_only=True,
-    )
-    robot_interface: str = param(
-        "topics",
-        choices=ROBOT_INTERFACES,
-        doc="The way to motors and sensors: ROS topics, or Unitree's DDS.",
-        read_only=True,
-    )
-    unitree: UnitreeConfig = field(default_factory=UnitreeConfig)
-    robot_checks: UnitreeLimits = field(default_factory=UnitreeLimits)
-    realtime_priority: int = param(
-        20, lo=0, hi=90, doc="SCHED_FIFO priority of the tick where permitted; 0: none.", read_only=True
-    )
-    cpu_core: int = param(
-        -1, lo=-1, hi=1023, doc="Core that the tick is pinned to where permitted; -1: any.", read_only=True
-    )
-    supervised: bool = param(False, doc="Refuse to arm while no supervisor watches.")
-    latency_report: str = param(
-        "", doc="JSON file for the latency of each stage, written at the end; empty: the log only.", read_only=True
-    )
-    remote: RemoteConfig = field(default_factory=RemoteConfig)
 
 
 class ActionExecutorNode(Node):
