@@ -42,10 +42,16 @@ def set_environment(context: LaunchContext) -> list[SetEnvironmentVariable]:
     return [SetEnvironmentVariable(name, value) for name, value in _arguments(context).environment.items()]
 
 
-def start_nodes(context: LaunchContext) -> list[Node]:
-    """Check the arguments together, then make the nodes; what cannot work fails here, with the fix in the text."""
+def check(context: LaunchContext) -> None:
+    """The arguments together, then this machine; what cannot work fails here, with the fix in the text."""
     arguments = _arguments(context)
+    make_graph(arguments)
     check_machine(arguments, {**ENVIRONMENT, **os.environ, **arguments.environment})
+
+
+def start_nodes(context: LaunchContext) -> list[Node]:
+    """The nodes of the table."""
+    arguments = _arguments(context)
     return [
         Node(
             package=PACKAGE,
@@ -54,7 +60,7 @@ def start_nodes(context: LaunchContext) -> list[Node]:
             namespace=arguments.namespace,
             parameters=[*spec.parameter_files, spec.parameters],
             remappings=list(spec.remaps),
-            ros_arguments=["--log-level", arguments.log_level],
+            ros_arguments=["--log-level", arguments.log_level, *spec.security_arguments],
             output="screen",
             on_exit=Shutdown(reason=f"{spec.name} has ended"),
         )
@@ -86,7 +92,10 @@ def generate_launch_description() -> LaunchDescription:
         for spec in describe(BringupArguments)
     ]
     environment = [SetEnvironmentVariable(name, os.environ.get(name, value)) for name, value in ENVIRONMENT.items()]
-    steps = [OpaqueFunction(function=function) for function in (set_environment, say_notes, start_nodes, include_tools)]
+    steps = [
+        OpaqueFunction(function=function)
+        for function in (check, set_environment, say_notes, start_nodes, include_tools)
+    ]
     return LaunchDescription([*declared, *environment, *steps])
 
 
