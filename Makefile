@@ -40,7 +40,7 @@ setup-isaaclab:  ## Isaac Lab 3 on the CPU in an environment of its own (.venv-i
 
 test-isaaclab: setup-isaaclab  ## collection in Isaac Lab against collection in MuJoCo, and the types of Isaac Lab 2.x and 3.x
 	$(call environment,test)
-	@$(VENV)/python -m pytest -ra tests/isaaclab $(PYTEST_ARGS)
+	@$(VENV)/python -m pytest -ra tests/isaac_lab $(PYTEST_ARGS)
 
 test:  ## all tests that need no GPU and no robot, those over ROS one at a time; lists what was skipped and why
 	$(call environment,test)

@@ -10,7 +10,7 @@ import multiprocessing as mp
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the data set; resumed if it exists")
     amount = parser.add_mutually_exclusive_group(required=True)
     amount.add_argument("--hours", type=float, help=HOURS_HELP)
-    amount.add_argument("--minutes", type=float, help="the same in minutes; whole shards are written")
+    amount.add_argument("--minutes", type=float, help="the same in minutes; a shard has no more rounds than that takes")
     parser.add_argument("--workers", type=int, default=2, help="processes, one core each; Isaac Lab has one for itself")
     parser.add_argument("--backend", choices=BACKENDS, help="the simulator; overrides the configuration")
     parser.add_argument("--envs", type=int, help="robots stepped together in one process; overrides the configuration")
@@ -64,7 +64,11 @@ def main(args: argparse.Namespace) -> int:
     config = load_config(args.config, args.expert, args.backend, args.envs)
     if config.backend == "isaaclab" and not installed_version():
         return _hand_over(args, config)
-    hours = args.hours if args.minutes is None else args.minutes / 60.0
+    hours = args.hours
+    if args.minutes is not None:
+        hours = args.minutes / 60.0
+        rounds = max(1, math.ceil(60.0 * args.minutes / (config.robots * config.episode)))
+        config = replace(config, rounds_per_shard=min(config.rounds_per_shard, rounds))
     reports = collect(args.out, config, hours=hours, workers=args.workers, seed=args.seed, device=args.device)
     episodes, falls = sum(r.episodes for r in reports), sum(r.falls for r in reports)
     _log.info("added %d episodes in %d shards to %s; %d of them fell", episodes, len(reports), args.out, falls)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import importlib.util
 from types import ModuleType
 
 from beyondmimic_diffusion.core.errors import ConfigError
@@ -14,9 +13,10 @@ SETUP = "make setup-isaaclab"
 
 def installed_version() -> str:
     """Version of Isaac Lab in this environment, e.g. ``3.0.0``; empty if there is none."""
-    if importlib.util.find_spec("isaaclab") is None:
+    try:
+        return importlib.metadata.version("isaaclab")
+    except importlib.metadata.PackageNotFoundError:
         return ""
-    return importlib.metadata.version("isaaclab")
 
 
 def open_lab(device: str) -> ModuleType:
