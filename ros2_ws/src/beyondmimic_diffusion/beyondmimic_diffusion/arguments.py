@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .core.errors import ConfigError
@@ -64,6 +65,7 @@ class BringupArguments:
         choices=("auto", "machine", "subnet"),
         doc="Who may find these nodes: this machine, or its whole network; auto: the environment's, else this machine.",
     )
+    keystore: str = param("", doc="Folder of an SROS 2 keystore with our enclaves; empty: nobody is authenticated.")
     log_level: str = param("info", choices=("debug", "info", "warn", "error", "fatal"), doc="Of all nodes.")
     headless: bool = param(True, doc="No window.")
     supervisor: bool = param(True, doc="Start the process that damps the robot if the executor stops.")
@@ -88,9 +90,13 @@ class BringupArguments:
     @property
     def environment(self) -> dict[str, str]:
         """Variables that these arguments set for all nodes."""
-        if self.discovery == "auto":
-            return {}
-        return {DISCOVERY: "LOCALHOST" if self.discovery == "machine" else "SUBNET"}
+        variables = {}
+        if self.discovery != "auto":
+            variables[DISCOVERY] = "LOCALHOST" if self.discovery == "machine" else "SUBNET"
+        if self.keystore:
+            variables |= {"ROS_SECURITY_ENABLE": "true", "ROS_SECURITY_STRATEGY": "Enforce"}
+            variables["ROS_SECURITY_KEYSTORE"] = str(Path(self.keystore).expanduser().resolve())
+        return variables
 
     @property
     def unitree(self) -> bool:

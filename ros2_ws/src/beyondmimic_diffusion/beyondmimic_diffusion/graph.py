@@ -29,6 +29,8 @@ __all__ = [
     "parse_arguments",
 ]
 PACKAGE = "beyondmimic_diffusion"
+ENCLAVES = "/beyondmimic"
+"""Where our nodes' enclaves are in an SROS 2 keystore."""
 LOW_STATE_FREQUENCY = 500.0
 """Rate at which a G1 sends its LowState [Hz]."""
 
@@ -45,15 +47,22 @@ class NodeSpec:
     """Set after the files."""
     parameter_files: tuple[str, ...] = ()
     remaps: tuple[tuple[str, str], ...] = ()
+    enclave: str = ""
+    """Of SROS 2; empty: none."""
 
     @property
     def module(self) -> str:
         """Python module whose ``main`` is the entry point."""
         return f"{PACKAGE}.nodes.{self.name}_node"
 
+    @property
+    def security_arguments(self) -> list[str]:
+        """Those of the ROS arguments that have to do with SROS 2."""
+        return ["--enclave", self.enclave] if self.enclave else []
+
     def ros_arguments(self, namespace: str, log_level: str) -> list[str]:
         """Everything after the program's name on its command line."""
-        arguments = ["--ros-args", "--log-level", log_level]
+        arguments = ["--ros-args", "--log-level", log_level, *self.security_arguments]
         if namespace:
             arguments += ["-r", f"__ns:=/{namespace.strip('/')}"]
         for source, target in self.remaps:
@@ -124,7 +133,8 @@ def _completed(spec: NodeSpec, arguments: BringupArguments) -> NodeSpec:
     if arguments.params_file:
         files.append(arguments.params_file)
     parameters = {"use_sim_time": arguments.sim_time, **spec.parameters}
-    return replace(spec, parameters=parameters, parameter_files=tuple(files))
+    enclave = f"{ENCLAVES}/{spec.name}" if arguments.keystore else ""
+    return replace(spec, parameters=parameters, parameter_files=tuple(files), enclave=enclave)
 
 
 def _command_type(sim: str) -> str:

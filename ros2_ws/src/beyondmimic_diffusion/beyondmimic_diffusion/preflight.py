@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .arguments import BringupArguments
 from .core.errors import ConfigError
+from .graph import ENCLAVES, make_graph
 
 _INTERFACES = Path("/sys/class/net")
 _CLOSED = ("LOCALHOST", "OFF")
@@ -25,6 +26,7 @@ def check_machine(arguments: BringupArguments, environment: Mapping[str, str], i
         ConfigError: The text says what to change.
     """
     _check_ros(arguments, environment)
+    _check_keystore(arguments)
     if not arguments.unitree:
         return
     rmw = environment.get("RMW_IMPLEMENTATION", "")
@@ -75,6 +77,18 @@ def _check_ros(arguments: BringupArguments, environment: Mapping[str, str]) -> N
         raise ConfigError(
             "bringup: ROS_DOMAIN_ID=0 on an open network is where a Unitree robot listens, and this is a simulation; "
             "unset ROS_DOMAIN_ID (42), or set ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST"
+        )
+
+
+def _check_keystore(arguments: BringupArguments) -> None:
+    if not arguments.keystore:
+        return
+    folder = Path(arguments.keystore).expanduser() / "enclaves" / ENCLAVES.strip("/")
+    missing = [spec.name for spec in make_graph(arguments) if not (folder / spec.name / "key.pem").is_file()]
+    if missing:
+        raise ConfigError(
+            f"bringup: keystore:={arguments.keystore} holds no key of {', '.join(missing)} in {folder}; make them with "
+            "`ros2 security generate_artifacts`, as docs/security.md says"
         )
 
 
