@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 bm = pytest.importorskip("beyondmimic_msgs.msg", reason="beyondmimic_msgs is not built")
 
+from beyondmimic_diffusion.core.errors import ConfigError  # noqa: E402
 from beyondmimic_diffusion.core.robot import g1  # noqa: E402
 from beyondmimic_diffusion.core.types import ImuSample, JointSample  # noqa: E402
 from beyondmimic_diffusion.nodes.action_executor_node import ActionExecutorNode  # noqa: E402
@@ -288,3 +289,9 @@ def test_damaged_low_states_are_not_used(ros, robot, reach, manifest_folder):
     answer = ros.ask("executor/arm")
     assert not answer.success
     assert "wrong checksum" in answer.message
+
+
+def test_a_node_refuses_simulated_time_towards_anything_but_this_machine(ros, reach, manifest_folder):
+    settings = {"policy": str(manifest_folder), **reach, "unitree.network_interface": "eth7", "use_sim_time": True}
+    with pytest.raises(ConfigError, match=r"a robot has no /clock, .*set use_sim_time to false"):
+        ros.make(ActionExecutorNode, settings)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from rclpy.node import Node
 
+from ..core.errors import ConfigError
 from ..core.execution import LatencyWindow
 from ..core.types import Array, ImuSample, JointCommand, JointSample
 from ..ros.clock import LoopClock
@@ -17,6 +18,7 @@ from .unitree_checks import UnitreeLimits, battery_voltage
 from .unitree_dds import Participant
 from .unitree_robot import UnitreeMotors, UnitreeRobot
 
+_LOOPBACK = "lo"
 _WINDOW = 30_000
 """Commands over which latency is told; two and a half minutes at 200 Hz."""
 _NOT_TAKEN = (
@@ -55,9 +57,14 @@ class UnitreePort:
             limits: Thresholds for arming.
 
         Raises:
-            ConfigError: No such network interface.
+            ConfigError: No such network interface, or simulated time on one that leads to a robot.
             DdsError: CycloneDDS is missing or unsuitable.
         """
+        if clock.simulated and config.network_interface != _LOOPBACK:
+            raise ConfigError(
+                f"{node.get_name()}: use_sim_time is true, network_interface is '{config.network_interface}': a robot has "
+                "no /clock, and all watchdogs would stand still; set use_sim_time to false"
+            )
         self._clock, self._on_pair = clock, on_pair
         self._ready = False
         self._arrival: _Arrival | None = None
