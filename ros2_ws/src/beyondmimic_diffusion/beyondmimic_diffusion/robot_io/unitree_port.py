@@ -62,8 +62,8 @@ class UnitreePort:
         """
         if clock.simulated and config.network_interface != _LOOPBACK:
             raise ConfigError(
-                f"{node.get_name()}: use_sim_time is true, network_interface is '{config.network_interface}': a robot has "
-                "no /clock, and all watchdogs would stand still; set use_sim_time to false"
+                f"{node.get_name()}: use_sim_time is true, network_interface is '{config.network_interface}': a robot "
+                "has no /clock, and all watchdogs would stand still; set use_sim_time to false"
             )
         self._clock, self._on_pair = clock, on_pair
         self._ready = False
