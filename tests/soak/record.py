@@ -14,8 +14,11 @@ LEAK = 20.0
 """Growth of a process beyond this is one, if the run is long enough to tell [MiB/h]."""
 LONG_ENOUGH = 600.0
 """A shorter run tells no slope [s]."""
-_EXPECTED = {("TRACKING", "COASTING"), ("COASTING", "TRACKING")}
-"""A plan that was late: counted, not a change that needs a cause."""
+_BRIDGES = {("TRACKING", "COASTING"), ("TRACKING", "HOLD"), ("COASTING", "HOLD")}
+_BACK = {("COASTING", "TRACKING"), ("HOLD", "TRACKING")}
+"""A late plan or sample that was bridged, and its end: counted; a machine that is busy for a moment makes them."""
+_MOST = 25
+"""Problems shown in the page."""
 
 
 @dataclass(frozen=True)
@@ -87,17 +90,20 @@ class Record:
         """Time between the first and the last sample [s]."""
         return self.samples[-1].t - self.samples[0].t if len(self.samples) > 1 else 0.0
 
-    def coasts(self) -> int:
-        """Plans that were late enough to coast."""
-        return sum(change.after == "COASTING" for change in self.changes)
+    def bridged(self, mode: str) -> int:
+        """Late plans (COASTING) or samples (HOLD) that were bridged outside of faults."""
+        return sum(c.after == mode and (c.before, c.after) in _BRIDGES and not self._caused(c) for c in self.changes)
+
+    def _caused(self, change: Change) -> bool:
+        """Whether a fault or the operator explains it."""
+        return any(span.start <= change.t <= span.end for span in self.spans)
 
     def unexplained(self) -> list[Change]:
-        """Mode changes that neither a fault nor the operator has caused, beside coasting and back."""
+        """Mode changes that neither a fault nor the operator has caused, beside moments that were bridged."""
         return [
             change
             for change in self.changes
-            if (change.before, change.after) not in _EXPECTED
-            and not any(span.start <= change.t <= span.end for span in self.spans)
+            if (change.before, change.after) not in _BRIDGES | _BACK and not self._caused(change)
         ]
 
     def slopes(self) -> dict[str, float]:
@@ -135,7 +141,8 @@ class Record:
             "goals": self.goals,
             "distance": self.distance,
             "stacks": self.stacks,
-            "coasts": self.coasts(),
+            "bridged_late_plans": self.bridged("COASTING"),
+            "bridged_late_samples": self.bridged("HOLD"),
             "share_slower_than_real_time": self.slow(),
             "rss_slope_mib_per_hour": self.slopes(),
             "problems": self.problems(),
@@ -156,14 +163,16 @@ def as_page(record: Record, latency: Sequence[str] = ()) -> str:
     problems = record.problems()
     summary = (
         f"{record.goals} random velocities, {record.distance:.0f} m, {len(record.injections)} faults, "
-        f"{record.coasts()} late plans bridged, stack started {record.stacks} time(s)."
+        f"{record.bridged('COASTING')} late plans and {record.bridged('HOLD')} late samples bridged, "
+        f"stack started {record.stacks} time(s)."
     )
     lines = [
         f"# {record.duration / 60:.1f} minutes: {'passed' if not problems else 'not passed'}",
         "",
         summary,
         "",
-        *[f"* {problem}" for problem in problems],
+        *[f"* {problem}" for problem in problems[:_MOST]],
+        *([f"* and {len(problems) - _MOST} more, see soak.json"] if len(problems) > _MOST else []),
         "",
         "| process | memory at the end [MiB] | slope [MiB/h] |",
         "| --- | --- | --- |",

@@ -34,12 +34,16 @@ def test_mode_changes_within_a_fault_or_an_operators_time_are_explained_and_othe
     changes = [
         Change(10.0, "TRACKING", "COASTING", "late"),
         Change(10.1, "COASTING", "TRACKING", "playing"),
+        Change(15.0, "TRACKING", "HOLD", "robot state is too old to go on"),
+        Change(15.1, "HOLD", "TRACKING", "playing"),
         Change(20.0, "TRACKING", "DAMPING", "lost"),
+        Change(21.0, "TRACKING", "HOLD", "the clock jumped"),
         Change(30.0, "TRACKING", "DAMPING", "robot is tilted beyond the limit"),
     ]
     record = run(minutes=5.0, changes=changes, spans=[Span(19.5, 25.0, "planner_frozen")])
-    assert record.unexplained() == [changes[3]]
-    assert record.coasts() == 1
+    assert record.unexplained() == [changes[-1]]
+    assert record.bridged("HOLD") == 1  # the other one is the fault's
+    assert record.bridged("COASTING") == 1
     assert record.problems() == ["unexplained at 30 s: TRACKING -> DAMPING (robot is tilted beyond the limit)"]
 
 
