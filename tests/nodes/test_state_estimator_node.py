@@ -1,16 +1,21 @@
 """Stamps are carried through, the root comes from where the message says, and only the grid is published."""
 
+import math
+
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 pytest.importorskip("beyondmimic_msgs.msg", reason="beyondmimic_msgs is not built")
 
+from beyondmimic_diffusion.core.estimation import PoseStatus  # noqa: E402
 from beyondmimic_diffusion.core.robot import g1  # noqa: E402
 from beyondmimic_diffusion.nodes.state_estimator_node import StateEstimatorNode  # noqa: E402
 from beyondmimic_diffusion.ros import qos  # noqa: E402
 from beyondmimic_diffusion.ros.conversions import time_from_msg  # noqa: E402
 from beyondmimic_msgs.msg import RobotState  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
+from geometry_msgs.msg import PoseWithCovarianceStamped  # noqa: E402
 from nav_msgs.msg import Odometry  # noqa: E402
 from tf2_msgs.msg import TFMessage  # noqa: E402
 
@@ -121,3 +126,64 @@ def test_an_inactive_estimator_publishes_nothing(ros, robot, estimator):
         robot.joints(6.0 + 0.02 * i)
         ros.spin(0.05)
     assert states == []
+
+
+def test_a_pose_from_outside_is_fused_and_named_as_the_source_and_odometry_tells_the_filters_covariance(
+    ros, robot, estimator
+):
+    odometry, states = ros.heard(Odometry, "odom"), ros.heard(RobotState, "robot_state", qos.DECIMATED)
+    node = estimator("proprioception")
+    external = ros.probe.create_publisher(Odometry, "external_odom", qos.SENSOR_INPUT)
+    ros.connected(external)
+
+    def sample(i):
+        robot.imu(20.0 + 0.02 * i)
+        robot.joints(20.0 + 0.02 * i)
+        ros.spin(0.05)
+
+    for i in range(3):
+        sample(i)
+    ros.until(lambda: odometry)
+    pose = Odometry()
+    pose.header.stamp = odometry[-1].header.stamp
+    pose.pose.pose.position.x = 4.0
+    for _ in range(2):  # the first one tells where its frame lies
+        external.publish(pose)
+        ros.spin(0.1)
+    sample(3)
+    ros.until(lambda: states and states[-1].odom_source == RobotState.ODOM_EXTERNAL)
+    covariance = np.array(odometry[-1].pose.covariance).reshape(6, 6)
+    assert abs(odometry[-1].pose.pose.position.x) < 0.05
+    assert np.linalg.eigvalsh(covariance).min() > 0.0
+    assert np.abs(covariance - np.diag(np.diag(covariance))).max() > 0.0  # its own, not a diagonal guess
+    assert node._external[PoseStatus.FUSED] == 1
+
+
+def test_an_initial_pose_moves_the_odometry_there_and_one_in_another_frame_does_not(ros, robot, estimator):
+    odometry = ros.heard(Odometry, "odom")
+    estimator("proprioception")
+    place = ros.probe.create_publisher(PoseWithCovarianceStamped, "initialpose", qos.ORDER)
+    ros.connected(place)
+    msg = PoseWithCovarianceStamped()
+    msg.pose.pose.position.x, msg.pose.pose.position.y = 3.0, -2.0
+    msg.pose.pose.orientation.z = msg.pose.pose.orientation.w = math.sqrt(0.5)
+    stamp = 30.0
+
+    def tell(frame):
+        nonlocal stamp
+        msg.header.frame_id = frame
+        place.publish(msg)
+        ros.spin(0.2)
+        stamp += 0.02
+        robot.imu(stamp)
+        robot.joints(stamp)
+        ros.spin(0.2)
+
+    tell("map")
+    ros.until(lambda: odometry)
+    assert abs(odometry[-1].pose.pose.position.x) < 0.05
+    tell("odom")
+    ros.until(lambda: len(odometry) > 1)
+    pose = odometry[-1].pose.pose
+    assert (pose.position.x, pose.position.y) == pytest.approx((3.0, -2.0), abs=0.02)
+    assert pose.orientation.z == pytest.approx(math.sqrt(0.5), abs=0.02)

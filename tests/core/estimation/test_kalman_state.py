@@ -13,12 +13,14 @@ from beyondmimic_diffusion.core.estimation.kalman_state import (
     corrected,
     error,
     moved,
+    quaternion,
     rotation,
     rotation_vector,
+    turns,
     unseen,
 )
 from beyondmimic_diffusion.core.robot import g1
-from beyondmimic_diffusion.core.rotations import quat_from_rotvec, quat_to_matrix
+from beyondmimic_diffusion.core.rotations import quat_from_matrix, quat_from_rotvec, quat_to_matrix
 from beyondmimic_diffusion.core.types import ImuSample
 
 EPS = 1e-6
@@ -48,6 +50,14 @@ def test_the_rotation_of_a_vector_is_the_quaternions_and_its_vector_comes_back(s
     vector = size * axis / np.linalg.norm(axis)
     np.testing.assert_allclose(rotation(vector), quat_to_matrix(quat_from_rotvec(vector)), atol=1e-14)
     np.testing.assert_allclose(rotation_vector(rotation(vector)), vector, atol=1e-12)
+    np.testing.assert_allclose(quaternion(rotation(vector)), quat_from_matrix(rotation(vector)), atol=1e-14)
+
+
+@pytest.mark.parametrize("axis", np.vstack([np.eye(3), -np.eye(3), [[0.6, 0.8, 0.0], [-0.6, 0.0, 0.8]]]))
+@pytest.mark.parametrize("angle", [3.1, np.pi])
+def test_quaternions_of_half_turns_lose_nothing(axis, angle):
+    matrix = quat_to_matrix(quat_from_rotvec(angle * axis))
+    np.testing.assert_allclose(quat_to_matrix(quaternion(matrix)), matrix, atol=1e-12)
 
 
 def test_correcting_by_the_error_gives_the_truth(rng):
@@ -134,9 +144,18 @@ def test_moving_the_world_moves_the_error_as_the_covariance_says(rng):
 def test_place_and_heading_of_everything_are_unseen_by_feet_and_untouched_by_motion(rng):
     """An error along those directions shows in no innovation, and motion keeps it what it is."""
     state = some_state(rng)
-    directions, readings = unseen(state)
+    directions, readings = unseen(state.pos_w)
     np.testing.assert_allclose(readings @ directions, np.eye(4), atol=1e-12)
     for foot in (0, 1):
         np.testing.assert_allclose(foot_jacobian(foot, np.zeros(2)) @ directions, 0.0, atol=1e-12)
     transition = error_transition(state, 0.01)
     np.testing.assert_allclose(transition @ directions, directions, atol=1e-12)
+
+
+def test_turning_the_robot_alone_keeps_its_place_and_velocity(rng):
+    true = some_state(rng)
+    for axis, direction in zip(np.eye(3), turns(true).T, strict=True):
+        believed = off_by(true, EPS * direction)
+        np.testing.assert_allclose(believed.pos_w, true.pos_w, atol=10 * EPS**2)
+        np.testing.assert_allclose(believed.vel_w, true.vel_w, atol=10 * EPS**2)
+        np.testing.assert_allclose(rotation_vector(believed.R_wb @ true.R_wb.T), EPS * axis, atol=1e-12)

@@ -107,7 +107,7 @@ def follow(moments: Iterable[Moment], estimator: StateEstimator, steps: int) -> 
 def _compare(state: RobotState, truth: RobotState, estimator: StateEstimator) -> tuple:
     turn = quat_to_rotvec(quat_multiply(state.root_quat_w, quat_conjugate(truth.root_quat_w)))  # world axes
     ups = [quat_rotate_inverse(s.root_quat_w, np.array([0.0, 0.0, 1.0])) for s in (state, truth)]
-    tilt = math.atan2(float(np.linalg.norm(np.cross(*ups))), float(ups[0] @ ups[1]))
+    tilt = math.atan2(float(np.linalg.norm(np.cross(ups[0], ups[1]))), float(ups[0] @ ups[1]))
     heading = float(wrap_angle(yaw_of(state.root_quat_w) - yaw_of(truth.root_quat_w)))
     off = quat_rotate_inverse(state.root_quat_w, state.root_lin_vel_w)
     off = off - quat_rotate_inverse(truth.root_quat_w, truth.root_lin_vel_w)
@@ -135,11 +135,21 @@ def score(index: int, trace: WalkTrace, slips: int = 0) -> WalkScore:
     tilt, heading = (np.degrees(values[late]) for values in (trace.tilt_error, trace.heading_error))
     nees = np.mean(trace.nees[late] / (6.0, 3.0), axis=0)
     return WalkScore(
-        index, float(trace.stamp[-1] - trace.stamp[0]), distance, float(error[-1]),
-        float(error[-1]) / max(distance, 1e-6), float(np.max(error)), velocity,
-        float(np.sqrt(np.mean(tilt**2))), float(np.sqrt(np.mean(heading**2))), float(heading[-1]),
-        *(None if math.isnan(mean) else float(mean) for mean in nees), slips, trace.fell,
-    )  # fmt: skip
+        index=index,
+        seconds=float(trace.stamp[-1] - trace.stamp[0]),
+        distance=distance,
+        end_error=float(error[-1]),
+        drift=float(error[-1]) / max(distance, 1e-6),
+        worst_error=float(np.max(error)),
+        velocity_rms=velocity,
+        tilt_rms=float(np.sqrt(np.mean(tilt**2))),
+        heading_rms=float(np.sqrt(np.mean(heading**2))),
+        heading_end=float(heading[-1]),
+        pose_nees=None if math.isnan(nees[0]) else float(nees[0]),
+        velocity_nees=None if math.isnan(nees[1]) else float(nees[1]),
+        slips=slips,
+        fell=trace.fell,
+    )
 
 
 def chi_square_band(degrees: int) -> tuple[float, float]:

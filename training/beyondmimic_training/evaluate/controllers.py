@@ -15,7 +15,7 @@ from beyondmimic_diffusion.core.execution.robot_limits import g1_limits
 from beyondmimic_diffusion.core.guidance import Goal, JoystickGoal
 from beyondmimic_diffusion.core.planner import RobotTrack
 from beyondmimic_diffusion.core.robot import g1
-from beyondmimic_diffusion.core.robot.kinematics import Kinematics, to_mujoco
+from beyondmimic_diffusion.core.robot.kinematics import Kinematics
 from beyondmimic_diffusion.core.steering import SteeringConfig
 from beyondmimic_diffusion.core.types import Array, JointCommand, Plan, RobotState
 from numpy.typing import NDArray
@@ -194,11 +194,9 @@ class PolicyController:
             self._play(row, tick, stamp, fleet)
 
     def _look(self, stamp: float, fleet: Fleet) -> None:
-        states = [self._observer.state(row, stamp, fleet) for row in range(len(self._tracks))]
-        qpos, qvel = zip(*map(to_mujoco, states), strict=True)
-        pos, vel = self._kinematics.key_points_batch(np.stack(qpos), np.stack(qvel))
+        pos, vel = self._kinematics.key_points_batch(*self._observer.coordinates(stamp, fleet))
         for row, track in enumerate(self._tracks):
-            track.observe(states[row], (pos[row], vel[row]))
+            track.observe(self._observer.state(row, stamp, fleet), (pos[row], vel[row]))
 
     def _plan(self, wanted: Array | None, first: RobotState) -> list[Plan]:
         goals: Sequence[Goal] = ()

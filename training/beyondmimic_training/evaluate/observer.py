@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 from beyondmimic_diffusion.core.estimation import EstimatorConfig, StateEstimator
+from beyondmimic_diffusion.core.robot.kinematics import to_mujoco
 from beyondmimic_diffusion.core.types import Array, ImuSample, JointSample, RobotState
 from beyondmimic_diffusion.sim.mujoco_g1 import MujocoG1
 from beyondmimic_diffusion.sim.noisy_sensors import NoisySensors, SensorNoise
@@ -33,6 +34,10 @@ class Observer(Protocol):
         """Where a robot is believed to be, and how it moves."""
         ...
 
+    def coordinates(self, stamp: float, fleet: Fleet) -> tuple[Array, Array]:
+        """All states in MuJoCo's form: positions (B, 36) and velocities (B, 35)."""
+        ...
+
     def joints(self, row: int, fleet: Fleet) -> tuple[Array, Array]:
         """Joint angles [rad] and velocities [rad/s] as they are read, each shape (J,)."""
         ...
@@ -50,6 +55,10 @@ class TruthObserver:
     def state(self, row: int, stamp: float, fleet: Fleet) -> RobotState:
         """See :class:`Observer`."""
         return fleet.state(row, stamp)
+
+    def coordinates(self, stamp: float, fleet: Fleet) -> tuple[Array, Array]:
+        """See :class:`Observer`."""
+        return fleet.coordinates()
 
     def joints(self, row: int, fleet: Fleet) -> tuple[Array, Array]:
         """See :class:`Observer`."""
@@ -92,6 +101,11 @@ class EstimatorObserver:
         """See :class:`Observer`; before the first sample (a robot that has not been let go of) the truth."""
         state = self._states[row]
         return fleet.state(row, stamp) if state is None else state
+
+    def coordinates(self, stamp: float, fleet: Fleet) -> tuple[Array, Array]:
+        """See :class:`Observer`."""
+        pairs = [to_mujoco(self.state(row, stamp, fleet)) for row in range(len(fleet.sims))]
+        return np.stack([qpos for qpos, _ in pairs]), np.stack([qvel for _, qvel in pairs])
 
     def joints(self, row: int, fleet: Fleet) -> tuple[Array, Array]:
         """See :class:`Observer`."""

@@ -145,9 +145,9 @@ class StateEstimator:
     def _fault(self, imu: ImuSample, joints: JointSample) -> SampleFault | None:
         """What is wrong with a sample. One that is a little older than the last came late; much older: time jumped."""
         readings = (imu.ang_vel_b, imu.lin_acc_b, joints.position, joints.velocity)
-        if not math.isfinite(imu.stamp) or not all(np.all(np.isfinite(values)) for values in readings):
+        if not math.isfinite(imu.stamp) or not all(np.isfinite(values).all() for values in readings):
             return SampleFault.NOT_FINITE
-        if np.max(np.abs(imu.ang_vel_b)) > _FASTEST or np.max(np.abs(imu.lin_acc_b)) > _HARDEST:
+        if max(map(abs, imu.ang_vel_b)) > _FASTEST or max(map(abs, imu.lin_acc_b)) > _HARDEST:
             return SampleFault.ABSURD
         if -self._config.max_gap <= imu.stamp - self._stamp <= 0.0:
             return SampleFault.LATE

@@ -73,7 +73,9 @@ class _Past(NamedTuple):
     reading: FootReading | None
     dt: float
     memory: tuple
-    """Of the filter, after this sample."""
+    """Of the filter, after this sample and its poses."""
+    poses: tuple[ExternalPose, ...] = ()
+    """Those that were put in here."""
 
 
 _SLACK = 0.02
@@ -131,6 +133,7 @@ class DelayedFusion:
         self._filter.recall(self._past[at].memory)
         status = self._take(pose)
         if status is PoseStatus.FUSED:
+            self._past[at] = self._past[at]._replace(poses=(*self._past[at].poses, pose))
             self._repeat(at)
         else:
             self._filter.recall(self._past[-1].memory)
@@ -167,6 +170,8 @@ class DelayedFusion:
             self._filter.predict(step.imu)
             if step.reading is not None:
                 self._filter.correct(step.reading, step.dt)
+            for pose in step.poses:
+                self._take(pose)
             past[i] = step._replace(memory=self._filter.memory)
 
 

@@ -20,7 +20,22 @@ from ..types import Array, ImuSample
 from .attitude import GRAVITY, up_to_rotation
 from .foot_geometry import FEET, LEG_JOINTS, FootGeometry, cross
 from .kalman_config import KalmanConfig
-from .kalman_state import ACC, FOOT, GYRO, POS, PSI, SIZE, THETA, VEL, FilterState, corrected, moved, rotation, skew
+from .kalman_state import (
+    ACC,
+    FOOT,
+    GYRO,
+    POS,
+    PSI,
+    SIZE,
+    THETA,
+    VEL,
+    FilterState,
+    corrected,
+    moved,
+    rotation,
+    skew,
+    turns,
+)
 
 _UP = np.array([0.0, 0.0, 1.0])
 _CALM = 1.5
@@ -71,9 +86,8 @@ class ContactAidedFilter:
         std[9:15], std[15:17] = 1.0, 1.0
         std[GYRO], std[ACC] = c.gyro_bias, c.acc_bias
         zero = np.zeros(3)
-        self.state = FilterState(
-            R, zero, np.array(imu_pos_w, dtype=float), np.zeros((FEET, 3)), np.zeros(FEET), zero, zero, np.diag(std**2)
-        )
+        here = FilterState(R, zero, zero, np.zeros((FEET, 3)), np.zeros(FEET), zero, zero, np.diag(std**2))
+        self.state = moved(here, 0.0, np.asarray(imu_pos_w, dtype=float))  # a tilt error is no error of the place
         self._forget(imu)
 
     def shift(self, by_w: Array) -> None:
@@ -91,11 +105,13 @@ class ContactAidedFilter:
             imu: First sample after it.
             gap: How long it was [s]; 0 where time jumped back.
         """
-        P = self.state.covariance.copy()
-        gap = min(gap, 10.0)
-        for block, std in ((THETA, 0.1 + gap), (VEL, 0.5), (POS, 0.5 * gap)):
+        gap, state = min(gap, 10.0), self.state
+        P = state.covariance.copy()
+        for block, std in ((VEL, 0.5), (POS, 0.5 * gap)):
             P[block, block] += std**2 * np.eye(3)
-        self.state = replace(self.state, covariance=P)
+        turned = turns(state)
+        P += (0.1 + gap) ** 2 * (turned @ turned.T)
+        self.state = replace(state, covariance=P)
         self._forget(imu)
 
     def _forget(self, imu: ImuSample) -> None:
@@ -122,6 +138,9 @@ class ContactAidedFilter:
     def predict(self, imu: ImuSample) -> None:
         """Integrate the IMU from its last sample to this one."""
         dt = imu.stamp - self._imu.stamp
+        if dt <= 0.0:
+            self._imu = imu
+            return
         state = self.state
         rate = 0.5 * (self._imu.ang_vel_b + imu.ang_vel_b) - state.gyro_bias
         force = 0.5 * (self._imu.lin_acc_b + imu.lin_acc_b) - state.acc_bias

@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..rotations import quat_from_matrix, rotate_yaw
+from ..rotations import rotate_yaw
 from ..types import Array, ImuSample, JointSample, RobotState
 from .contact_detector import ContactConfig, ContactDetector
 from .external import DelayedFusion, ExternalConfig, ExternalPose, PoseStatus
 from .foot_geometry import FootKinematics, cross, leg_values
 from .kalman import ContactAidedFilter, FootReading
 from .kalman_config import KalmanConfig
-from .kalman_state import GYRO, POS, SIZE, THETA, VEL, moved, skew, unseen
+from .kalman_state import GYRO, POS, SIZE, THETA, VEL, moved, quaternion, skew, unseen
 
 
 class Uncertainty(NamedTuple):
@@ -135,10 +135,10 @@ class KalmanEstimator:
         state = self._filter.state
         pelvis = self._pelvis()
         yaw = heading - math.atan2(state.R_wb[1, 0], state.R_wb[0, 0])
-        turned = rotate_yaw(pelvis, np.asarray(yaw))
+        turned = np.asarray(rotate_yaw(pelvis, np.asarray(yaw)))
         shift = np.array([xy_w[0] - turned[0], xy_w[1] - turned[1], 0.0])
         there = moved(state, yaw, shift)
-        directions, readings = unseen(there)
+        directions, readings = unseen(turned + shift)
         seen, told = directions[:, [0, 1, 3]], readings[[0, 1, 3]]
         keep = np.eye(SIZE) - seen @ told
         told_anew = keep @ there.covariance @ keep.T + seen @ covariance @ seen.T
@@ -156,7 +156,7 @@ class KalmanEstimator:
         return RobotState(
             self._stamp,
             self._pelvis(),
-            quat_from_matrix(state.R_wb),
+            quaternion(state.R_wb),
             state.vel_w - state.R_wb @ lever,
             state.R_wb @ spin_b,
             joints.position,
