@@ -136,6 +136,18 @@ def test_every_field_of_the_sdks_state_is_read_and_its_checksum_agrees(sdk, rng)
             (state.motor_error, [m.motorstate for m in motors]),
         ):
             np.testing.assert_array_equal(got, expected)
+        motion = wire.decode_motion(message.serialize())
+        assert motion.tick == message.tick
+        for got, expected in (
+            (motion.quaternion_wxyz, imu.quaternion),
+            (motion.gyroscope, imu.gyroscope),
+            (motion.accelerometer, imu.accelerometer),
+            (motion.q, [m.q for m in motors]),
+            (motion.dq, [m.dq for m in motors]),
+            (motion.tau_est, [m.tau_est for m in motors]),
+            (motion.temperature, [max(m.temperature) for m in motors]),
+        ):
+            np.testing.assert_array_equal(got, expected)
 
 
 @pytest.mark.unitree
@@ -191,6 +203,7 @@ def test_a_command_survives_the_wire(rng):
 
 KINDS = {
     "LowState": (wire.decode_low_state, wire.LOW_STATE_PADDING),
+    "LowState in a tick": (wire.decode_motion, wire.LOW_STATE_PADDING),
     "LowCmd": (wire.decode_low_cmd, wire.LOW_CMD_PADDING),
 }
 
@@ -198,8 +211,9 @@ KINDS = {
 @pytest.fixture(params=KINDS)
 def message(request, make_bytes, rng):
     """Its name, good bytes of it, its decoder and where its padding is."""
-    good = make_bytes() if request.param == "LowState" else wire.LowCmdPacker().pack(0, 5, *random_command(rng))
-    return (request.param, good, *KINDS[request.param])
+    kind = request.param.split()[0]
+    good = make_bytes() if kind == "LowState" else wire.LowCmdPacker().pack(0, 5, *random_command(rng))
+    return (kind, good, *KINDS[request.param])
 
 
 def test_any_changed_bit_is_noticed_unless_it_is_padding(message, rng):
