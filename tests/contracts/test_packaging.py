@@ -17,6 +17,8 @@ SOURCES = ROOT / "ros2_ws" / "src"
 PACKAGE = SOURCES / "beyondmimic_diffusion"
 NODES = {"mujoco_sim", "state_estimator", "diffusion_planner", "guidance_task_server", "action_executor", "supervisor"}
 REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
+ISAACLAB = ROOT / "requirements" / "isaaclab.txt"
+"""Of an environment of its own."""
 
 
 def version_of(package: Path) -> str:
@@ -72,12 +74,20 @@ def test_requirements_are_pinned_exactly(file):
     assert [line for line in packages if not re.fullmatch(r"[\w.-]+==[\w.]+(; python_version .*)?", line)] == []
 
 
-def test_no_package_is_pinned_in_two_files():
-    pins = re.findall(
-        r"^([\w.-]+)==", "\n".join(file.read_text(encoding="utf-8") for file in REQUIREMENTS), re.MULTILINE
-    )
-    names = [re.sub(r"[-_.]+", "-", name).lower() for name in pins]
+def pins(files) -> list[tuple[str, str]]:
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    return [(re.sub(r"[-_.]+", "-", n).lower(), v) for n, v in re.findall(r"^([\w.-]+)==([\w.]+)", text, re.MULTILINE)]
+
+
+def test_no_package_is_pinned_in_two_files_of_one_environment():
+    names = [name for name, _ in pins(file for file in REQUIREMENTS if file != ISAACLAB)]
     assert sorted(names) == sorted(set(names))
+
+
+def test_isaac_labs_environment_has_our_versions_but_for_the_mujoco_that_newton_wants():
+    ours, theirs = dict(pins(file for file in REQUIREMENTS if file != ISAACLAB)), dict(pins([ISAACLAB]))
+    assert {name for name in set(ours) & set(theirs) if ours[name] != theirs[name]} == {"mujoco"}
+    assert len(theirs) == len(pins([ISAACLAB]))
 
 
 @pytest.mark.ros
