@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("ros2_ws/src", "training", "scripts", "launch", "config", "tests")
 KINDS = {".py", ".yaml", ".toml", ".msg", ".srv", ".action", ".xml", ".cfg", ".txt"}
-WRITTEN = {"report.md", "faults.md"}
+WRITTEN = {"report.md", "faults.md", "soak.md", "ticks.md"}
 """Files that commands write."""
 
 

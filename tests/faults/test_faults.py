@@ -88,7 +88,7 @@ def test_the_journal_gives_back_what_was_written_and_forgets_single_faults(tmp_p
 
 
 def test_the_table_of_the_page_is_the_one_that_was_written(tmp_path):
-    page = tmp_path / "page.md"
+    page = tmp_path / "report.md"
     page.write_text("before\n<!-- faults -->\nold\n<!-- /faults -->\nafter\n")
     write([Row(fault(), [Outcome(0.05)])], tmp_path, 1.0)
     replace_table(page, tmp_path)
