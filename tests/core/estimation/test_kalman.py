@@ -129,7 +129,7 @@ def sliding(kinematics, offset, speed):
 
 def test_a_foot_that_slips_at_constant_speed_moves_nobody_while_the_other_one_stands(kinematics):
     """The left foot slides forward at 0.3 m/s for half a second; a filter that trusted it would go back by 0.15 m."""
-    kalman = started()
+    kalman = started(KalmanConfig(flat_floor=False))
     stand(kalman, kinematics, 2.0)
     speeds = []
     for i in range(1, 126):
@@ -141,7 +141,7 @@ def test_a_foot_that_slips_at_constant_speed_moves_nobody_while_the_other_one_st
 
 
 def test_a_foot_found_elsewhere_has_slipped_and_is_put_down_anew(kinematics):
-    kalman = started()
+    kalman = started(KalmanConfig(flat_floor=False))
     stand(kalman, kinematics, 1.0)
     before = kalman.state.pos_w
     kalman.predict(rest(1.0 + DT))

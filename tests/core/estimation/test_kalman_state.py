@@ -12,6 +12,7 @@ from beyondmimic_diffusion.core.estimation.kalman_state import (
     FilterState,
     corrected,
     error,
+    left_jacobian,
     moved,
     quaternion,
     rotation,
@@ -58,6 +59,16 @@ def test_the_rotation_of_a_vector_is_the_quaternions_and_its_vector_comes_back(s
 def test_quaternions_of_half_turns_lose_nothing(axis, angle):
     matrix = quat_to_matrix(quat_from_rotvec(angle * axis))
     np.testing.assert_allclose(quat_to_matrix(quaternion(matrix)), matrix, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-6, 9e-4, 2e-3, 1.5])
+def test_the_left_jacobian_is_the_mean_of_the_rotations_on_the_way(size):
+    """J(phi) is the integral of exp(s phi) over s in 0..1; Simpson's rule on 200 intervals is good to 1e-10."""
+    vector = size * np.array([0.6, 0.0, 0.8])
+    shares, weights = np.linspace(0, 1, 201), np.ones(201)
+    weights[1:-1:2], weights[2:-1:2] = 4, 2
+    mean = sum(w * rotation(s * vector) for s, w in zip(shares, weights, strict=True)) / 600
+    np.testing.assert_allclose(left_jacobian(vector), mean, atol=1e-9)
 
 
 def test_correcting_by_the_error_gives_the_truth(rng):

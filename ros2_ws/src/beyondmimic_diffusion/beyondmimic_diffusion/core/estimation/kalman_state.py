@@ -2,9 +2,9 @@ r"""What the filter believes, and how its error is counted.
 
 The orientation R (pelvis to world), velocity v and position p of the IMU and the points of contact d of the feet form
 one matrix group (SE_k(3), Hartley et al. 2020, "Contact-aided invariant extended Kalman filtering"). The error is the
-right-invariant one, :math:`\hat X = \exp(\xi) X`: to first order
+right-invariant one, :math:`\hat X = \exp(\xi) X`, with J the left Jacobian of rotations
 
-.. math:: \hat R = \exp(\xi_R) R, \quad \hat x = \exp(\xi_R) x + \xi_x \ \text{for}\ x \in \{v, p, d_1, d_2\}.
+.. math:: \hat R = \exp(\xi_R) R, \quad \hat x = \exp(\xi_R) x + J(\xi_R)\,\xi_x \ \text{for}\ x \in \{v, p, d_1, d_2\}.
 
 In these terms motion and foot measurements are linear with constant matrices, whatever the estimate, so that the
 filter never believes to have seen what cannot be seen: place and heading. Ours are the headings of the standing feet,
@@ -97,16 +97,27 @@ def quaternion(R: Array) -> Array:
     return q / math.copysign(math.sqrt(float(q @ q)), q[0])
 
 
+def left_jacobian(rotvec: Array) -> Array:
+    """Of the exponential of rotations: what a turn on the way does to a shift, shape (3, 3)."""
+    cross_of = skew(rotvec)
+    square = float(rotvec @ rotvec)
+    angle = math.sqrt(square)
+    if angle < 1e-3:  # the next terms are angle^2 / 24 and angle^2 / 120 of these
+        a, b = 0.5 - square / 24.0, 1.0 / 6.0 - square / 120.0
+    else:
+        a, b = (1.0 - math.cos(angle)) / square, (angle - math.sin(angle)) / (square * angle)
+    return np.eye(3) + a * cross_of + b * (cross_of @ cross_of)
+
+
 def error(believed: FilterState, true: FilterState) -> Array:
-    """What a belief is off by, shape (23,), to first order in the turn."""
+    """What a belief is off by, shape (23,): the logarithm of believed times true's inverse."""
     turn = believed.R_wb @ true.R_wb.T
     xi = rotation_vector(turn)
     out = np.empty(SIZE)
     out[THETA] = xi
-    out[VEL] = believed.vel_w - turn @ true.vel_w
-    out[POS] = believed.pos_w - turn @ true.pos_w
+    before, after = (np.vstack([s.vel_w, s.pos_w, s.feet_w]).T for s in (true, believed))  # (3, 4)
+    out[3:15] = np.linalg.solve(left_jacobian(xi), after - turn @ before).T.ravel()
     for i in range(FEET):
-        out[FOOT[i]] = believed.feet_w[i] - turn @ true.feet_w[i]
         out[PSI[i]] = believed.heading[i] - true.heading[i] - xi[2]
     out[GYRO] = believed.gyro_bias - true.gyro_bias
     out[ACC] = believed.acc_bias - true.acc_bias
@@ -114,13 +125,17 @@ def error(believed: FilterState, true: FilterState) -> Array:
 
 
 def corrected(state: FilterState, xi: Array, covariance: Array) -> FilterState:
-    """The belief without an error of ``xi`` (23,): the inverse of :func:`error`."""
+    """The belief without an error of ``xi`` (23,): the inverse of :func:`error`.
+
+    With the exact exponential, for a turn to first order would move a robot that is far from the origin.
+    """
     turn = rotation(-xi[THETA])
+    shifts = xi[3:15].reshape(4, 3) @ left_jacobian(xi[THETA]).T
     return FilterState(
         turn @ state.R_wb,
-        turn @ (state.vel_w - xi[VEL]),
-        turn @ (state.pos_w - xi[POS]),
-        (state.feet_w - xi[9:15].reshape(FEET, 3)) @ turn.T,
+        turn @ (state.vel_w - shifts[0]),
+        turn @ (state.pos_w - shifts[1]),
+        (state.feet_w - shifts[2:]) @ turn.T,
         state.heading - xi[15:17] - xi[2],
         state.gyro_bias - xi[GYRO],
         state.acc_bias - xi[ACC],
