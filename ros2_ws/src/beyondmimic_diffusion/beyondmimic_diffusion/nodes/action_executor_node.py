@@ -48,6 +48,8 @@ _TAKING_PATIENCE = 5.0
 """How long a service call waits for the robot's own controller to let go [s]; the next call goes on waiting."""
 _BELOW_THE_TICK = 5
 """By how much the priority of this node's other threads is lower."""
+_MIDDLEWARE_PRIORITY = 15
+"""Of the middleware's threads, which run before any parameter is known: below the tick's, above the planner's."""
 _STATE_PERIOD = 0.1
 """``executor/state`` is repeated this often [s]."""
 _SERVICE_TIMEOUT = 1.0
@@ -104,6 +106,7 @@ class ActionExecutorNode(Node):
         self._guard = self.create_timer(_GUARD_PERIOD, self._look_for_writers, clock=_STEADY)
         self.heartbeat = Heartbeat(self)
         self.diagnostics = Diagnostics(self)
+        self.diagnostics.add("rate", self.heartbeat.diagnose)
         self.diagnostics.add("tick", self._diagnose)
         self._ticker = Ticker(1.0 / config.control_rate_hz, self._tick, self._damp_after)
         self._ticker.start(config.realtime_priority, config.cpu_core, self.get_logger().warning)
@@ -356,7 +359,7 @@ def _stop_collecting() -> None:
 
 def main() -> None:
     """Entry point."""
-    run(ActionExecutorNode, close=lambda node: node.close())
+    run(ActionExecutorNode, close=lambda node: node.close(), realtime_priority=_MIDDLEWARE_PRIORITY)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ from ..ros.parameters import NodeParameters
 
 _SEEING_OUT = 10.0
 """How long the executor may take to end [s]; it is killed before by those who start and end nodes."""
+_MIDDLEWARE_PRIORITY = 15
+"""Of the middleware's threads, which run before any parameter is known."""
 _LOOK = 0.004
 """How often the executor's progress is looked at [s]."""
 
@@ -86,6 +88,7 @@ class SupervisorNode(Node):
         self._next_frame = 0.0
         self.heartbeat = Heartbeat(self)
         self.diagnostics = Diagnostics(self)
+        self.diagnostics.add("rate", self.heartbeat.diagnose)
         self.diagnostics.add("watch", self._diagnose)
         milliseconds = 1e3 * config.timeout  # the first line that a node logs takes long; it shall not be the alarm
         self.get_logger().info(f"damps if the armed executor stands still for {milliseconds:.0f} ms")
@@ -129,6 +132,7 @@ class SupervisorNode(Node):
 
     def _look(self) -> None:
         now = time.monotonic()
+        self.heartbeat.beat()
         if self._lease.damping:
             if self._lease.asked_back:
                 self._give_back()
@@ -186,7 +190,7 @@ class SupervisorNode(Node):
 
 def main() -> None:
     """Entry point."""
-    run(SupervisorNode, close=lambda node: node.close())
+    run(SupervisorNode, close=lambda node: node.close(), realtime_priority=_MIDDLEWARE_PRIORITY)
 
 
 if __name__ == "__main__":

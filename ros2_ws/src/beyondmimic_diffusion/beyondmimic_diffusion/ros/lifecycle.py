@@ -54,6 +54,7 @@ class ManagedNode(LifecycleNode, Generic[C]):
         self.parameters: NodeParameters[C] = NodeParameters(self, config_type)
         self.heartbeat = Heartbeat(self)
         self.diagnostics = Diagnostics(self)
+        self.diagnostics.add("rate", self.heartbeat.diagnose)
         self.active = False
         self._is_active = self.create_service(Trigger, f"{name}/is_active", self._on_is_active)
 
@@ -131,13 +132,16 @@ def spin(node: Node, stop: Future) -> None:
     ros_executor.remove_node(node)
 
 
-def run(make_node: Callable[[], Node], close: Callable[[Any], None] | None = None) -> None:
+def run(make_node: Callable[[], Node], close: Callable[[Any], None] | None = None, realtime_priority: int = 0) -> None:
     """Main function of a node's process: make it, start it, spin it on this thread, leave cleanly on Ctrl-C or SIGTERM.
 
     Args:
         make_node: Constructs the node once rclpy is up.
         close: Called with the node before it is destroyed, e.g. to join its thread.
+        realtime_priority: SCHED_FIFO priority, where permitted, of this thread and those that the middleware starts: a
+            tick that publishes waits for their locks, and they must not be starved meanwhile; 0: none.
     """
+    prefer_realtime(realtime_priority)
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     stop: Future = Future()
     for number in (signal.SIGINT, signal.SIGTERM):
