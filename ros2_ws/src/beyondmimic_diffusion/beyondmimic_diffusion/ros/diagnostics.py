@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -80,6 +81,7 @@ class Heartbeat:
         self._node = node
         self.progress = 0
         """Units of work done; written by one thread, read by another."""
+        self._looked = (0, time.monotonic())
         self._message = HeartbeatMsg(period=self.PERIOD)
         self._message.header.frame_id = node.get_name()
         self._publisher = node.create_publisher(
@@ -90,6 +92,17 @@ class Heartbeat:
     def beat(self) -> None:
         """One more unit of work is done."""
         self.progress += 1
+
+    def diagnose(self) -> Diagnosis:
+        """Rate of the work since the last call; a warning where nothing was done any more."""
+        now, progress = time.monotonic(), self.progress
+        before, at = self._looked
+        self._looked = (progress, now)
+        rate = (progress - before) / max(now - at, 1e-3)
+        values = {"rate_hz": rate, "progress": progress}
+        if progress == before and progress > 0:
+            return Diagnosis(Level.WARN, "no work was done of late", values)
+        return Diagnosis(Level.OK, "working" if progress else "nothing done yet", values)
 
     def _publish(self) -> None:
         self._message.header.stamp = self._node.get_clock().now().to_msg()
