@@ -299,6 +299,9 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
             "compute_p50_ms": 1e3 * compute.p50,
             "compute_p99_ms": 1e3 * compute.p99,
             "slack_p01_ms": 1e3 * slack.p01,
+            "state_age_p99_ms": 1e3 * worker.statistics.state_age.summary().p99,
+            "rate_hz": worker.statistics.rate(),
+            "dropped_states": worker.statistics.dropped_states,
             "detail": worker.detail,
         }
         state, _, text = worker.condition.value

@@ -131,6 +131,7 @@ class MujocoSimNode(Node):
         self._make_topics(config)
         self.heartbeat = Heartbeat(self)
         self.diagnostics = Diagnostics(self)
+        self.diagnostics.add("rate", self.heartbeat.diagnose)
         self.diagnostics.add("real-time factor", self._diagnose)
         self._thread = threading.Thread(target=self._run, name="physics", daemon=True)
         self._thread.start()
