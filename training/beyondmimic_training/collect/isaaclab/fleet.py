@@ -56,7 +56,7 @@ class IsaacLabFleet:
         """End the simulation."""
         self._env.close()
 
-    def _tensor(self, values: Array | Sequence[float]) -> torch.Tensor:
+    def _tensor(self, values: Array | Sequence[Array]) -> torch.Tensor:
         return torch.tensor(np.asarray(values), dtype=torch.float32, device=self._env.device)
 
     def begin(self, plans: Sequence[EpisodePlan], kp: Array, kd: Array) -> None:
@@ -69,9 +69,11 @@ class IsaacLabFleet:
             self._tensor([p.joint_damping for p in physics]),
         )
         self._access.set_masses(
-            self._tensor([p.mass_scale for p in physics]), PAYLOAD_BODY, self._tensor([p.payload for p in physics])
+            self._tensor(np.array([p.mass_scale for p in physics])),
+            PAYLOAD_BODY,
+            self._tensor(np.array([p.payload for p in physics])),
         )
-        self._access.set_friction(g1.FOOT_BODIES, self._tensor([p.friction for p in physics]))
+        self._access.set_friction(g1.FOOT_BODIES, self._tensor(np.array([p.friction for p in physics])))
         self._targets.begin(
             self._tensor(g1.DEFAULT_JOINT_POS),
             torch.tensor([round(p.delay / self._physics_dt) for p in plans], device=self._env.device),
