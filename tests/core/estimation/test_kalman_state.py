@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from beyondmimic_diffusion.core.estimation import ContactAidedFilter, FootKinematics, KalmanConfig
 from beyondmimic_diffusion.core.estimation.foot_geometry import leg_values
-from beyondmimic_diffusion.core.estimation.kalman import error_transition, foot_jacobian
+from beyondmimic_diffusion.core.estimation.kalman_model import error_transition, foot_jacobian, heading_terms
 from beyondmimic_diffusion.core.estimation.kalman_state import (
     SIZE,
     FilterState,
@@ -113,7 +113,7 @@ def test_the_feets_jacobian_is_the_innovations_derivative(foot, rng):
     feet = geometry.contact(weights) @ true.R_wb.T + true.pos_w
     axes = geometry.rotation_b[:, :, 0] @ true.R_wb.T
     true = replace(true, feet_w=feet, heading=np.arctan2(axes[:, 1], axes[:, 0]))
-    tilt, _ = ContactAidedFilter._heading_terms(axes[foot], true.R_wb @ geometry.joint_axes_b[foot].T)
+    tilt, _ = heading_terms(axes[foot], true.R_wb @ geometry.joint_axes_b[foot].T)
     slopes = [
         (
             innovation(off_by(true, EPS * e), geometry, foot, weights)
@@ -138,7 +138,7 @@ def test_the_encoders_jacobians_are_derivatives_of_point_and_heading_of_the_foot
         yaws = [np.arctan2(g.rotation_b[:, 1, 0], g.rotation_b[:, 0, 0]) for g in (ahead, behind)]
         foot, place = divmod(joint, 6)
         np.testing.assert_allclose(jacobian[foot, :, place], slope[foot], atol=1e-8)
-        _, spin = ContactAidedFilter._heading_terms(geometry.rotation_b[foot, :, 0], geometry.joint_axes_b[foot].T)
+        _, spin = heading_terms(geometry.rotation_b[foot, :, 0], geometry.joint_axes_b[foot].T)
         assert spin[place] == pytest.approx((yaws[0] - yaws[1])[foot] / (2 * EPS), abs=1e-8)
     assert leg_values(joint_pos).shape == (2, 6)
 

@@ -20,6 +20,7 @@ from ..types import Array, ImuSample
 from .attitude import GRAVITY, up_to_rotation
 from .foot_geometry import FEET, LEG_JOINTS, FootGeometry, cross
 from .kalman_config import KalmanConfig
+from .kalman_model import error_transition, foot_jacobian, heading_terms, process_noise
 from .kalman_state import (
     ACC,
     FOOT,
@@ -40,6 +41,10 @@ from .kalman_state import (
 _UP = np.array([0.0, 0.0, 1.0])
 _CALM = 1.5
 """Specific force this near gravity tells which way is up [m/s^2]."""
+
+
+_MEMORY = ("state", "anchored", "_weights", "_creep", "_imu", "_lost_since", "_loaded_at", "_floor_known")
+"""What a step changes."""
 
 
 class FootReading(NamedTuple):
@@ -121,15 +126,17 @@ class ContactAidedFilter:
         self._imu = imu
         self._lost_since: float | None = None
         self._loaded_at = imu.stamp
+        self._floor_known = False
 
     @property
     def memory(self) -> tuple:
         """Everything besides the state that the next step depends on; for :meth:`recall`."""
-        return self.state, self.anchored, self._weights, self._creep, self._imu, self._lost_since, self._loaded_at
+        return tuple(getattr(self, name) for name in _MEMORY)
 
     def recall(self, memory: tuple) -> None:
         """Go back to a moment whose :attr:`memory` was kept."""
-        self.state, self.anchored, self._weights, self._creep, self._imu, self._lost_since, self._loaded_at = memory
+        for name, value in zip(_MEMORY, memory, strict=True):
+            setattr(self, name, value)
 
     def ang_vel_b(self) -> Array:
         """Angular velocity without bias [rad/s], shape (3,)."""
@@ -151,21 +158,9 @@ class ContactAidedFilter:
         pos = state.pos_w + dt * (state.vel_w + 0.5 * dt * acc)
         transition = error_transition(replace(state, R_wb=half, vel_w=vel, pos_w=pos), dt)
         P = transition @ state.covariance @ transition.T
-        P += self._process_noise(transition[:, 17:23] / dt, dt)
+        P += process_noise(self.config, transition[:, 17:23] / dt, dt)
         self.state = replace(state, R_wb=turned, vel_w=vel, pos_w=pos, covariance=0.5 * (P + P.T))
         self._imu = imu
-
-    def _process_noise(self, imu_inputs: Array, dt: float) -> Array:
-        c = self.config
-        scale = np.array([c.gyro_noise] * 3 + [c.acc_noise] * 3) * math.sqrt(dt)
-        entering = imu_inputs * scale  # (23, 6): white noise enters as the biases do
-        entering[17:23] = 0.0
-        noise = entering @ entering.T
-        diagonal = np.zeros(SIZE)
-        diagonal[GYRO], diagonal[ACC] = c.gyro_bias_walk**2, c.acc_bias_walk**2
-        diagonal[9:15], diagonal[15:17] = c.foot_drift**2, c.foot_turn**2
-        noise[np.arange(SIZE), np.arange(SIZE)] += diagonal * dt
-        return noise
 
     def correct(self, reading: FootReading, dt: float) -> None:
         """Learn from the feet.
@@ -207,7 +202,7 @@ class ContactAidedFilter:
         state, block, psi = self.state, FOOT[foot], PSI[foot]
         R, c = state.R_wb, self.config
         axis = R @ geometry.rotation_b[foot, :, 0]
-        tilt, spin = self._heading_terms(axis, R @ geometry.joint_axes_b[foot].T)
+        tilt, spin = heading_terms(axis, R @ geometry.joint_axes_b[foot].T)
         choose = np.eye(SIZE)
         choose[block] = 0.0
         choose[block, POS] = np.eye(3)
@@ -228,7 +223,16 @@ class ContactAidedFilter:
             self._level(foot)
 
     def _level(self, foot: int) -> None:
-        """The foot was put down on the floor at z = 0, unless it is plainly elsewhere (a step)."""
+        """The foot was put down on the floor at z = 0, unless it is plainly elsewhere (a step).
+
+        The first foot after a start, a gap or a time in the air tells where the floor is.
+        """
+        if not self._floor_known:
+            P = self.state.covariance.copy()
+            heights = [block.start + 2 for block in (POS, *FOOT)]
+            P[np.ix_(heights, heights)] += 1.0  # all of it may be a metre too high
+            self.state = replace(self.state, covariance=P)
+            self._floor_known = True
         x, y, z = self.state.feet_w[foot]
         H = np.zeros((1, SIZE))
         H[0, FOOT[foot].start + 2] = 1.0
@@ -274,7 +278,7 @@ class ContactAidedFilter:
         state, c = self.state, self.config
         R = state.R_wb
         axis = R @ geometry.rotation_b[foot, :, 0]
-        tilt, spin = self._heading_terms(axis, R @ geometry.joint_axes_b[foot].T)
+        tilt, spin = heading_terms(axis, R @ geometry.joint_axes_b[foot].T)
         H, z = foot_jacobian(foot, tilt), np.empty(4)
         z[:3] = R @ point_b + state.pos_w - state.feet_w[foot]
         z[3] = _wrapped(state.heading[foot] - math.atan2(axis[1], axis[0]))
@@ -282,18 +286,6 @@ class ContactAidedFilter:
         inputs[:3] = R @ jacobian
         inputs[3] = -spin
         return self.update(H, z, c.encoder_noise**2 * (inputs @ inputs.T) + 1e-8 * np.eye(4), c.slip_gate)
-
-    @staticmethod
-    def _heading_terms(axis: Array, joint_axes: Array) -> tuple[Array, Array]:
-        """How tilt (2,) and the leg's joints (6,) enter a foot's heading error (see :func:`foot_jacobian`).
-
-        Args:
-            axis: The foot's x axis in the world, shape (3,).
-            joint_axes: In the world, shape (3, 6).
-        """
-        flat = axis[:2] / max(axis[0] ** 2 + axis[1] ** 2, 1e-6)
-        tilt = axis[2] * flat
-        return tilt, joint_axes[2] - tilt @ joint_axes[:2]
 
     def _watch_loss(self, all_failed: bool) -> None:
         """Feet that fail together for a while mean that it is the speed that is wrong, not the feet."""
@@ -314,6 +306,7 @@ class ContactAidedFilter:
         if loaded:
             self._loaded_at = now
         elif now - self._loaded_at > c.air_time and dt > 0.0:
+            self._floor_known = False
             H = np.zeros((3, SIZE))
             H[:, VEL], H[:, THETA] = np.eye(3), -skew(self.state.vel_w)
             self.update(H, self.state.vel_w, c.air_speed**2 / dt * np.eye(3), math.inf)
@@ -329,40 +322,6 @@ class ContactAidedFilter:
         P = P - PHt @ solved[:, 1:]
         self.state = corrected(self.state, PHt @ solved[:, 0], 0.5 * (P + P.T))
         return True
-
-
-def error_transition(state: FilterState, dt: float) -> Array:
-    """How the error (23,) moves on in ``dt`` [s]: d xi / dt = A xi, to second order, shape (23, 23)."""
-    A = np.eye(SIZE)
-    gravity = skew(-GRAVITY * _UP)
-    A[VEL, THETA] = dt * gravity
-    A[POS, THETA] = 0.5 * dt * dt * gravity
-    A[POS, VEL] = dt * np.eye(3)
-    R = state.R_wb * dt
-    A[THETA, GYRO] = -R
-    A[VEL, GYRO] = -skew(state.vel_w) @ R
-    A[POS, GYRO] = -skew(state.pos_w) @ R
-    for foot in range(FEET):
-        A[FOOT[foot], GYRO] = -skew(state.feet_w[foot]) @ R
-        A[PSI[foot], GYRO] = R[2]
-    A[VEL, ACC] = -R
-    A[POS, ACC] = -0.5 * dt * R
-    return A
-
-
-def foot_jacobian(foot: int, tilt: Array) -> Array:
-    """What a standing foot shows of the error, shape (4, 23): place (3) and heading, innovation = H xi + noise.
-
-    Args:
-        foot: 0 left, 1 right.
-        tilt: How the foot's heading depends on the tilt errors, shape (2,); near zero for a flat foot.
-    """
-    H = np.zeros((4, SIZE))
-    H[:3, POS] = np.eye(3)
-    H[:3, FOOT[foot]] = -np.eye(3)
-    H[3, PSI[foot]] = 1.0
-    H[3, :2] = tilt
-    return H
 
 
 def _with(flags: NDArray[np.bool_], index: int, value: bool) -> NDArray[np.bool_]:
