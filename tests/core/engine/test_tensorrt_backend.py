@@ -189,7 +189,7 @@ def test_a_policy_manifest_edited_after_the_building_is_noticed(engine_folder):
         (lambda path: path.write_text("{"), "cannot be read as JSON"),
         (lambda path: rewrite(path, schema_version=2), "schema_version 2; this build reads up to 1"),
         (lambda path: rewrite(path, precision=16), r"field 'precision' is 16 \(int\); it must be a text"),
-        (lambda path: rewrite(path, precison="fp16"), "field 'precison' is unknown; did you mean 'precision'"),
+        (lambda path: rewrite(path, precise="fp16"), "field 'precise' is unknown; did you mean 'precision'"),
     ],
     ids=["missing", "no JSON", "newer", "wrong type", "unknown field"],
 )
