@@ -42,7 +42,7 @@ def test_the_reaction_to_the_fault_comes_and_nothing_else_goes_wrong(rows, name)
     assert row.reacted, row.outcomes
 
 
-def fault(deadline=0.1, name="f"):
+def fault(deadline: float | None = 0.1, name: str = "f"):
     return Fault(name, "a fault", "damps", deadline, "sim", lambda rig: None, goes_on())
 
 

@@ -131,7 +131,7 @@ def soak(
                     while watcher.t < seconds:
                         _one_goal(rig, watcher, record, rng)
                         if faults and rng.random() < FAULT_SHARE and watcher.t < seconds:
-                            _one_fault(rig, watcher, record, faults[rng.integers(len(faults))], say)
+                            _one_fault(rig, watcher, record, faults[int(rng.integers(len(faults)))], say)
                 finally:
                     watcher.close()
         except RigError as error:
