@@ -91,7 +91,7 @@ def run_case(case: Case, policy: Path, workers: int) -> None:
     evaluation.add_arguments(parser)
     words = ["--policy", str(subject), *case.words, "--workers", str(workers), "--out", str(folder)]
     evaluation.main(parser.parse_args(words, argparse.Namespace(words=["evaluate", *words])))
-    if case.figures_alone:
+    if not case.headline:
         for file in folder.iterdir():
             if file.name != "report.json":
                 file.unlink()

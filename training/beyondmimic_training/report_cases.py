@@ -21,12 +21,10 @@ class Case:
     episodes: int = 100
     policy: str = ""
     """Another policy than the one that is reported on; its row needs that policy's folder."""
-    figures_alone: bool = False
-    """Keep report.json, and no pictures."""
 
     @property
     def headline(self) -> bool:
-        """Whether the repository's README shows it: what the policy does, as it ships."""
+        """What the policy does, as it ships: in the repository's README, and kept with its pictures and films."""
         return self.folder == self.suite and self.suite in HEADLINES
 
     @property
@@ -87,7 +85,7 @@ class Ablation:
 def _trained(name: str, setting: str, suite: str, *extra: str, episodes: int = 20, tag: str = "") -> Case:
     """A policy of ``training/configs/ablation_NAME.yaml``, played on a suite."""
     folder = f"ablation/{name}-{tag or suite}"
-    return Case(folder, suite, setting, (*_ALONE, *extra), episodes, f"runs/ablation_{name}/policy", True)
+    return Case(folder, suite, setting, (*_ALONE, *extra), episodes, f"runs/ablation_{name}/policy")
 
 
 def _pair(varied: str, name: str, setting: str) -> list[Ablation]:
@@ -118,7 +116,7 @@ def _settings(varied: str, name: str, option: str, values: tuple[str, ...], unit
     return [
         Ablation(
             varied,
-            Case(f"ablation/{name}-{v}", "joystick", f"{v}{unit}", (*_ALONE, option, v), 20, figures_alone=True),
+            Case(f"ablation/{name}-{v}", "joystick", f"{v}{unit}", (*_ALONE, option, v), 20),
         )
         for v in values
     ]

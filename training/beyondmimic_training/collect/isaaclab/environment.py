@@ -42,8 +42,8 @@ class DelayedJointTargets(ActionTerm):
     def __init__(self, cfg: DelayedJointTargetsCfg, env: ManagerBasedEnv):
         super().__init__(cfg, env)
         self._robot: Articulation = env.scene[cfg.asset_name]
-        ids, _ = self._robot.find_joints(list(cfg.joint_names), preserve_order=True)
-        self._joint_ids = torch.tensor(list(ids), dtype=torch.int32, device=self.device)
+        places = [self._robot.joint_names.index(name) for name in cfg.joint_names]
+        self._joint_ids = torch.tensor(places, dtype=torch.int32, device=self.device)
         self._lab = importlib.import_module(cfg.lab)
         self._decimation = env.cfg.decimation
         kept = 1 + math.ceil(cfg.max_delay_ticks / self._decimation)
@@ -168,7 +168,7 @@ def environment_config(
     scene = SceneCfg(num_envs=robots, env_spacing=ENV_SPACING)
     scene.floor.spawn = sim_utils.CuboidCfg(
         size=(FLOOR_SIZE, FLOOR_SIZE, FLOOR_THICKNESS),
-        collision_props=sim_utils.CollisionPropertiesCfg(),
+        collision_props=lab.collision(),
         physics_material=sim_utils.RigidBodyMaterialCfg(
             static_friction=FLOOR_FRICTION, dynamic_friction=FLOOR_FRICTION, restitution=0.0
         ),

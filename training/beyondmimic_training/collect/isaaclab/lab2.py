@@ -9,7 +9,7 @@ import torch
 from isaaclab.actuators import ImplicitActuatorCfg
 from isaaclab.assets import Articulation
 from isaaclab.envs import ManagerBasedRLEnv
-from isaaclab.sim import SimulationCfg
+from isaaclab.sim import CollisionPropertiesCfg, SimulationCfg
 
 
 def simulation_config(dt: float, render_interval: int, device: str) -> SimulationCfg:
@@ -24,6 +24,11 @@ def actuator(
     return ImplicitActuatorCfg(
         joint_names_expr=list(kp), stiffness=kp, damping=kd, effort_limit_sim=effort, armature=armature
     )
+
+
+def collision() -> CollisionPropertiesCfg:
+    """Something that can be touched."""
+    return CollisionPropertiesCfg()
 
 
 def set_targets(robot: Articulation, targets: torch.Tensor, joint_ids: torch.Tensor) -> None:

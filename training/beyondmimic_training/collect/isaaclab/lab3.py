@@ -12,7 +12,7 @@ import warp as wp
 from isaaclab.actuators import ImplicitActuatorCfg
 from isaaclab.assets import Articulation
 from isaaclab.envs import ManagerBasedRLEnv
-from isaaclab.sim import SimulationCfg
+from isaaclab.sim import SimulationCfg, UsdPhysicsCollisionCfg
 from isaaclab_newton.physics import MJWarpSolverCfg, NewtonCfg
 from newton import ModelFlags
 
@@ -46,6 +46,11 @@ def actuator(
     )
 
 
+def collision() -> UsdPhysicsCollisionCfg:
+    """Something that can be touched."""
+    return UsdPhysicsCollisionCfg()
+
+
 def set_targets(robot: Articulation, targets: torch.Tensor, joint_ids: torch.Tensor) -> None:
     """Position targets [rad], shape (B, J), of the joints ``joint_ids``."""
     robot.actuators.target_command.set_position_index(value=targets, joint_ids=joint_ids)
@@ -56,9 +61,9 @@ class RobotAccess:
 
     def __init__(self, env: ManagerBasedRLEnv, joint_names: tuple[str, ...]):
         self._env = env
-        self.robot: Articulation = env.scene["robot"]
-        ids, _ = self.robot.find_joints(list(joint_names), preserve_order=True)
-        self._joints = torch.tensor(list(ids), dtype=torch.int32, device=env.device)
+        self.robot: Any = env.scene["robot"]  # Newton's articulation: more than the class that Isaac Lab declares
+        places = [self.robot.joint_names.index(name) for name in joint_names]
+        self._joints = torch.tensor(places, dtype=torch.int32, device=env.device)
         self._masses = self._data("body_mass").clone()
         self._inertias = self._data("body_inertia").clone()
 
@@ -110,8 +115,8 @@ class RobotAccess:
 
     def set_friction(self, body_names: tuple[str, ...], friction: torch.Tensor) -> None:
         """Sliding friction of some bodies' shapes, shape (B,)."""
-        manager = self._env.sim.physics_manager
-        view: Any = self.robot.root_view
+        manager: Any = self._env.sim.physics_manager
+        view = self.robot.root_view
         values = wp.to_torch(view.get_attribute("shape_material_mu", manager.get_model())[:, 0])  # (B, shapes)
         for name in body_names:
             (body,) = self.robot.map_body_ids_to_backend([self.body_id(name)])
