@@ -184,7 +184,8 @@ def test_the_modules_type_check_against_isaac_lab(generation, tmp_path):
     for name in ("environment.py", f"lab{generation}.py"):
         (tmp_path / name).write_text((source / name).read_text())
     assert not (tmp_path / f"lab{other}.py").exists()
-    (packages,) = (ENVIRONMENT / "lib").glob("python*/site-packages")
+    folder = {"2": ROOT / ".venv", "3": ENVIRONMENT}[generation]  # torch; and Isaac Lab 3
+    (packages,) = (folder / "lib").glob("python*/site-packages")
     sources = {"2": ENVIRONMENT / "isaaclab2/isaaclab/source/isaaclab", "3": packages}[generation]
     settings = {
         "extraPaths": [str(sources), str(ROOT / "ros2_ws/src/beyondmimic_diffusion"), str(packages)],
