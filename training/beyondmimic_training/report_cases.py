@@ -38,6 +38,8 @@ HEADLINES = ("joystick", "walk-perturb", "waypoint", "forest", "moving-obstacle"
 CASES = (
     Case("joystick", "joystick", "policy", episodes=200),
     Case("walk-perturb", "walk-perturb", "policy", episodes=200),
+    Case("joystick-estimator", "joystick", "on the estimator, without truth", (*_ALONE, "--state", "estimator",
+                                                                              "--seed", "5"), 100),
     Case("joystick-omni", "joystick-omni", "policy", ("--videos", "0"), episodes=50),
     Case("stand", "stand", "policy", ("--videos", "0"), episodes=30),
     Case("unguided", "unguided", "policy", ("--videos", "0"), episodes=30),
