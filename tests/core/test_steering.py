@@ -65,6 +65,29 @@ def test_near_an_obstacle_a_robot_is_not_corrected_and_one_far_from_it_is():
     np.testing.assert_allclose(corrected(9.0), [first, 3.0 * first], atol=1e-12)
 
 
+def test_near_an_obstacle_a_straight_command_holds_the_heading_it_had_and_a_turning_one_or_none_does_not():
+    steering = Steering(SteeringConfig(heading_gain=2.0, heading_limit=0.5), 2)
+    wall = ObstacleScene(Capsule((0.0, 1.0, 0.0), (0.0, 1.0, 2.0), 0.1))
+
+    def turning(goal: Goal, yaw: float, *beside: Goal) -> np.ndarray:
+        """Yaw rates served beyond those asked for; the second robot is far from the wall."""
+        frame = CharacterFrame(np.array([[0.0, 0.0], [0.0, -9.0]]), np.full(2, yaw))
+        terms = steering.terms([goal, *beside], GoalContext(frame, 0.0, DT, 16), np.zeros((2, 2)), DT)
+        (cost,) = [term.cost for term in terms if isinstance(term.cost, JoystickCost)]
+        return np.broadcast_to(np.asarray(cost.yaw_rate), (2,)) - float(np.asarray(getattr(goal, "yaw_rate", 0.0)))
+
+    ahead = JoystickGoal((0.4, 0.0))
+    np.testing.assert_allclose(turning(ahead, 0.3, wall), 0.0)  # that is the heading to hold
+    np.testing.assert_allclose(turning(ahead, 0.2, wall), [2.0 * 0.1, 0.0], atol=1e-12)
+    np.testing.assert_allclose(turning(ahead, 0.9, wall), [-0.5, 0.0])
+    np.testing.assert_allclose(turning(JoystickGoal((0.4, 0.0), 0.4), 0.2, wall), 0.0)
+    np.testing.assert_allclose(turning(ahead, 0.2, wall), 0.0)  # a new one to hold
+    np.testing.assert_allclose(turning(ahead, 0.1), 0.0)  # no wall, nothing held
+    np.testing.assert_allclose(turning(JoystickGoal(), 0.0, wall), 0.0)
+    turned = turning(ahead, np.pi - 0.05, wall), turning(ahead, 0.05 - np.pi, wall)
+    np.testing.assert_allclose(turned[1], [-2.0 * 0.1, 0.0], atol=1e-12)  # across the cut of the angles
+
+
 def test_turning_on_the_spot_counts_as_standing_for_the_velocity(steering: Steering):
     served = served_velocity(steering.terms([JoystickGoal((0.0, 0.0), 0.6)], context(), np.array([[0.2, 0.2]]), DT))
     np.testing.assert_array_equal(served, 0.0)

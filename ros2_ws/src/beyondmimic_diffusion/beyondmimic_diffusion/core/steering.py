@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from .guidance.composer import CostTerm
 from .guidance.goal_config import GoalConfig
 from .guidance.goal_terms import GoalContext, goal_terms, goal_velocity
-from .guidance.goals import Goal, ObstacleScene
+from .guidance.goals import Goal, JoystickGoal, ObstacleScene
 from .guidance.integrator import GoalIntegrator
 from .parameters import param, validate
+from .rotations import wrap_angle
 from .types import Array
 
 _PELVIS_HEIGHT = 0.75
@@ -32,6 +33,10 @@ class SteeringConfig:
     integrator_clearance: float = param(
         1.2, unit="m", lo=0.0, hi=10.0, doc="Nearer than this to an obstacle the integrator is off; 0: never."
     )
+    heading_gain: float = param(
+        1.0, unit="1/s", lo=0.0, hi=5.0, doc="Near obstacles a velocity goal without turning holds its heading; 0: off."
+    )
+    heading_limit: float = param(0.4, unit="rad/s", lo=0.0, hi=2.0, doc="Largest yaw rate that brings it back.")
     goals: GoalConfig = field(default_factory=GoalConfig)
 
     def __post_init__(self) -> None:
@@ -50,10 +55,13 @@ class Steering:
         self.config = config
         self._integrator = GoalIntegrator(2, config.integrator_gain, config.integrator_limit, rows=rows)
         self._rows = rows
+        self._held = np.full(rows, np.nan)
+        """Heading that each robot holds [rad]; NaN: none."""
 
     def reset(self) -> None:
-        """Forget what the integrators learned."""
+        """Forget what the integrators learned, and headings that were held."""
         self._integrator.reset()
+        self._held[:] = np.nan
 
     def terms(self, goals: Sequence[Goal], context: GoalContext, velocity_c: Array, dt: float) -> tuple[CostTerm, ...]:
         """Cost terms for the next plan.
@@ -73,11 +81,27 @@ class Steering:
         wanted = np.broadcast_to(np.asarray(asked[0], dtype=np.float64), (self._rows, 2))
         offset = self._integrator.update(wanted - velocity_c, dt, wanted)
         standing = np.linalg.norm(wanted, axis=-1) < self.config.integrator_min_speed
-        off = standing | self._among_obstacles(goals, context)
+        near = self._among_obstacles(goals, context)
+        off = standing | near
         if off.any():
             self._integrator.reset(off)
             offset = np.where(off[:, None], 0.0, offset)
+        if any(isinstance(goal, JoystickGoal) and not goal.expired(context.stamp) for goal in goals):
+            straight = np.broadcast_to(np.asarray(asked[1]) == 0.0, (self._rows,))
+            context = replace(context, yaw_rate_offset=self._towards_held(near & ~standing & straight, context))
+        else:
+            self._held[:] = np.nan
         return goal_terms(goals, replace(context, vel_offset_c=offset), self.config.goals)
+
+    def _towards_held(self, holding: NDArray[np.bool_], context: GoalContext) -> Array:
+        """Yaw rates [rad/s], shape (B,), that bring robots back to the heading they had when they came near obstacles.
+
+        A barrier that pushes a walking robot turns it, too, and what it is then told to do, "forward", means the wall.
+        """
+        yaw = np.broadcast_to(np.asarray(context.frame.yaw, dtype=np.float64), (self._rows,))
+        self._held = np.where(holding, np.where(np.isnan(self._held), yaw, self._held), np.nan)
+        back = self.config.heading_gain * wrap_angle(np.where(holding, self._held - yaw, 0.0))
+        return np.clip(back, -self.config.heading_limit, self.config.heading_limit)
 
     def _among_obstacles(self, goals: Sequence[Goal], context: GoalContext) -> NDArray[np.bool_]:
         """Whose pelvis is near an obstacle, shape (B,): what slows it there is the barrier, and not to be made good."""

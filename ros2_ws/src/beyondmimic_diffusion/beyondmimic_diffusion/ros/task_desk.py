@@ -152,10 +152,8 @@ class TaskDesk:
         state = self._readiness.state()
         if trouble is not None:
             self._way_back, self._leaving = None, False  # whatever comes next, it does not begin in that pose
-        elif state is not None and self._goes_back(state):
-            if job is None or job.handle is None or not job.handle.is_cancel_requested:
-                return
-        if job is None:
+        waits = trouble is None and state is not None and self._goes_back(state)
+        if job is None or (waits and (job.handle is None or not job.handle.is_cancel_requested)):
             return
         if job.handle is not None and job.handle.is_cancel_requested:
             self._end(job, CANCELED, TaskCode.CANCELED, "cancelled by the client; standing")
