@@ -224,7 +224,7 @@ def test_a_robot_that_does_not_come_to_rest_never_begins(ros, tmp_path):
 
 
 def begun(rig, since):
-    """How far the clip in force has come [s]; NaN if there is none."""
+    """How long ago the newest clip that was asked for since then was begun [s], as a list of one; empty without any."""
     terms = [t for g in rig.goals[since:] for t in g.terms if t.type == TERM.CLIP]
     return [rig.now() - c.time_from_msg(t.clip_start) for t in terms[-1:]]
 
