@@ -6,7 +6,7 @@ Arguments, nodes and parameters come from ``beyondmimic_diffusion.graph``, as fo
 import os
 from pathlib import Path
 
-from beyondmimic_diffusion.bringup import DEFAULT_DOMAIN
+from beyondmimic_diffusion.bringup import DEFAULT_DOMAIN, RESPAWN_DELAY
 from beyondmimic_diffusion.core.parameters import describe
 from beyondmimic_diffusion.graph import PACKAGE, BringupArguments, arguments_from_launch, make_graph
 from beyondmimic_diffusion.preflight import check_machine, operator_notes
@@ -62,7 +62,9 @@ def start_nodes(context: LaunchContext) -> list[Node]:
             remappings=list(spec.remaps),
             ros_arguments=["--log-level", arguments.log_level, *spec.security_arguments],
             output="screen",
-            on_exit=Shutdown(reason=f"{spec.name} has ended"),
+            respawn=spec.respawn,
+            respawn_delay=RESPAWN_DELAY,
+            on_exit=None if spec.respawn else Shutdown(reason=f"{spec.name} has ended"),
         )
         for spec in make_graph(arguments)
     ]
@@ -73,7 +75,10 @@ def include_tools(context: LaunchContext) -> list[IncludeLaunchDescription]:
     arguments = _arguments(context)
     included = []
     if arguments.joy:
-        words = {"joy_dev": str(arguments.joy_dev), "namespace": arguments.namespace}
+        words = {
+            **{"joy_dev": str(arguments.joy_dev), "joy_config": arguments.joy_config},
+            "namespace": arguments.namespace,
+        }
         included.append(_include("teleop.launch.py", words))
     if arguments.rviz or arguments.foxglove or arguments.records:
         words = {

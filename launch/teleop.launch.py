@@ -1,8 +1,8 @@
-"""The joystick: ROS 2's own joy node with our settings. Which stick does what: ``joy.*`` of guidance_task_server."""
+"""The joystick: ROS 2's own joy node with our settings. Which stick does what: ``config/joy``."""
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from beyondmimic_diffusion.core.errors import ConfigError
-from beyondmimic_diffusion.graph import config_folder
+from beyondmimic_diffusion.graph import find_joy_config
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -25,17 +25,21 @@ def start_joy(context: LaunchContext) -> list[Node]:
             executable="joy_node",
             name="joy_node",
             namespace=LaunchConfiguration("namespace").perform(context),
-            parameters=[str(config_folder() / "joy.param.yaml"), {"device_id": int(device)}],
+            parameters=[
+                find_joy_config(LaunchConfiguration("joy_config").perform(context)),
+                {"device_id": int(device)},
+            ],
             output="screen",
         )
     ]
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Arguments: ``joy_dev``, ``namespace``."""
+    """Arguments: ``joy_dev``, ``joy_config``, ``namespace``."""
     return LaunchDescription(
         [
             DeclareLaunchArgument("joy_dev", default_value="0", description="Number of the joystick."),
+            DeclareLaunchArgument("joy_config", default_value="xbox", description="A name in config/joy, or a file."),
             DeclareLaunchArgument("namespace", default_value="", description="As given to bringup."),
             OpaqueFunction(function=start_joy),
         ]

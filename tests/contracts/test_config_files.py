@@ -72,3 +72,16 @@ def test_every_node_of_the_package_is_compared():
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "NODES"
     )
     assert set(nodes) == set(CLASSES)
+
+
+@pytest.mark.parametrize("path", sorted((CONFIG / "joy").glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_joysticks_file_has_valid_values_for_known_names_only_and_the_drivers_beside_them(path):
+    content = yaml.safe_load(path.read_text())
+    assert set(content) == {"/**/joy_node", "/**/guidance_task_server"}
+    from_mapping(config_class("guidance_task_server"), content["/**/guidance_task_server"]["ros__parameters"])
+
+
+def test_the_shipped_joystick_is_the_one_that_the_node_knows_without_a_file():
+    layout = yaml.safe_load((CONFIG / "joy" / "xbox.param.yaml").read_text())["/**/guidance_task_server"]
+    config_of = config_class("guidance_task_server")
+    assert from_mapping(config_of, layout["ros__parameters"]) == config_of()

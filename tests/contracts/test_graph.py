@@ -136,6 +136,28 @@ def test_the_users_file_is_read_after_the_packages_own(policy, tmp_path):
         assert spec.parameter_files[-1] == str(mine)
 
 
+def test_only_managed_nodes_are_started_again_and_only_if_asked(policy):
+    assert not any(spec.respawn for spec in make_graph(BringupArguments(policy=policy)))
+    again = {spec.name for spec in make_graph(BringupArguments(policy=policy, use_respawn=True)) if spec.respawn}
+    assert again == {"state_estimator", "diffusion_planner", "guidance_task_server"}
+
+
+def test_a_policy_may_be_named_by_its_manifest(policy):
+    by_manifest = make_graph(BringupArguments(engine_manifest=f"{policy}/manifest.json"))
+    assert by_manifest == make_graph(BringupArguments(policy=policy))
+
+
+@pytest.mark.parametrize("given", ["xbox", "config/joy/xbox.param.yaml"])
+def test_a_joysticks_layout_reaches_the_task_server_before_the_users_file(policy, given, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("")
+    arguments = BringupArguments(policy=policy, joy_config=given, params_file=str(mine))
+    for spec in make_graph(arguments):
+        has_it = str(REPOSITORY / "config/joy/xbox.param.yaml") in spec.parameter_files
+        assert has_it == (spec.name == "guidance_task_server")
+        assert spec.parameter_files[-1] == str(mine)
+
+
 @pytest.mark.parametrize("given", ["forest", "forest.yaml", "config/scenes/forest.yaml"])
 def test_a_scene_reaches_the_simulator_by_its_name_or_its_path(policy, given):
     simulator = make_graph(BringupArguments(policy=policy, scene=given))[0]
@@ -169,6 +191,7 @@ def test_arguments_are_read_from_words_and_known_under_the_names_of_other_stacks
         (["unitree_domain:=one"], "not a whole number"),
         (["blend_time:=slowly"], "not a number"),
         (["blend_time:=60"], r"0.0 .. 20.0 s"),
+        (["start_posture:=crouch"], "one of 'stand'"),
     ],
 )
 def test_a_wrong_argument_is_refused_with_the_remedy(words, said):
@@ -184,6 +207,9 @@ def test_a_wrong_argument_is_refused_with_the_remedy(words, said):
         ({"params_file": "not/there.yaml"}, "does not exist"),
         ({"scene": "jungle"}, "no scene file 'jungle'.*composed, corridor, forest"),
         ({"scene": "forest", "sim": "isaac"}, "needs sim:=mujoco"),
+        ({"joy_config": "wheel"}, "no joystick 'wheel'; give joy_config:=FILE, or one of config/joy: xbox"),
+        ({"engine_manifest": "there/policy.onnx"}, "not a manifest.json"),
+        ({"engine_manifest": "there/manifest.json"}, "one folder: leave one of them out"),
         ({"dry_run": "true"}, "no meaning with sim:=mujoco.*leave it out"),
         ({"network_interface": "eth0"}, "no meaning with sim:=mujoco.*sim:=real"),
         ({"unitree_domain": 1, "sim": "isaac"}, "no meaning with sim:=isaac"),

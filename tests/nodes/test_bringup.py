@@ -100,6 +100,23 @@ def test_when_a_node_dies_the_others_are_ended_and_the_exit_code_says_so(words, 
     assert any("state_estimator has ended with exit code -9" in line for line in lines)
 
 
+def test_with_use_respawn_a_dead_estimator_comes_back_and_speaks_again(ros, words, environment):
+    lines, stop = [], threading.Event()
+    robot = ros.heard(bm.RobotState, "robot_state", qos.NEWEST)
+    with Bringup(parse_arguments([*words, "use_respawn:=true"]), environment, lines.append) as bringup:
+        waiting = threading.Thread(target=bringup.wait, args=(stop,))
+        waiting.start()
+        ros.until(lambda: robot)
+        first = bringup.processes["state_estimator"]
+        os.kill(first, signal.SIGKILL)
+        wait(lambda: bringup.processes["state_estimator"] != first)
+        robot.clear()
+        ros.until(lambda: robot)
+        stop.set()
+        waiting.join()
+    assert any("state_estimator has ended with exit code -9; starting it again" in line for line in lines)
+
+
 def test_ctrl_c_ends_the_program_with_0_its_nodes_and_their_shared_memory(words, environment):
     command = [sys.executable, "-m", "beyondmimic_diffusion.bringup", *words]
     program = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)

@@ -44,6 +44,7 @@ setup(
         ("share/" + NAME, ["package.xml"]),
         ("share/" + NAME + "/launch", repo_files("launch/*.launch.py")),
         ("share/" + NAME + "/config", repo_files("config/*")),
+        ("share/" + NAME + "/config/joy", repo_files("config/joy/*")),
         ("share/" + NAME + "/config/scenes", repo_files("config/scenes/*")),
     ],
     entry_points={

@@ -20,6 +20,8 @@ ALIASES = {
 }
 """Names under which users of other stacks know our arguments."""
 SIM_ALIASES = {"isaacsim": "isaac"}
+MANIFEST = "manifest.json"
+"""File of a policy's folder that says what it is."""
 _TRISTATE = ("auto", "true", "false")
 DISCOVERY = "ROS_AUTOMATIC_DISCOVERY_RANGE"
 """Environment variable that says how far nodes look for others."""
@@ -41,9 +43,13 @@ class BringupArguments:
     namespace: str = param("", doc="Put before all names of nodes and topics.")
     use_sim_time: str = param("auto", choices=_TRISTATE, doc="Take time from /clock; auto: where there is one.")
     policy: str = param("", doc="Folder of the policy; empty: the shipped one, but on a real robot.")
+    engine_manifest: str = param("", doc="The policy's manifest.json, for those who name it; empty: the folder's.")
     params_file: str = param("", doc="A parameter file that is read after the package's own.")
     autostart: str = param(
         "auto", choices=_TRISTATE, doc="Configure and activate the managed nodes; auto: not on a real robot."
+    )
+    use_respawn: bool = param(
+        False, doc="Start a managed node again that has ended; never the executor, its supervisor or the simulator."
     )
     scene: str = param("", doc="YAML file with the simulator's obstacles, e.g. in config/scenes; empty: a bare floor.")
     root_source: str = param(
@@ -69,6 +75,11 @@ class BringupArguments:
     log_level: str = param("info", choices=("debug", "info", "warn", "error", "fatal"), doc="Of all nodes.")
     headless: bool = param(True, doc="No window.")
     supervisor: bool = param(True, doc="Start the process that damps the robot if the executor stops.")
+    start_posture: str = param(
+        "stand",
+        choices=("stand",),
+        doc="Where arming leads: the policy's own stand pose, from which it has learnt to walk.",
+    )
     blend_time: float = param(
         0.0,
         unit="s",
@@ -83,9 +94,15 @@ class BringupArguments:
     )
     joy: bool = param(False, doc="Start the joystick's driver; with ros2 launch only.")
     joy_dev: int = param(0, lo=0, hi=15, doc="Number of the joystick.")
+    joy_config: str = param("xbox", doc="Which button does what: a name in config/joy, or a parameter file.")
 
     def __post_init__(self) -> None:
         validate(self)
+
+    @property
+    def policy_folder(self) -> str:
+        """Of ``policy``, else that of ``engine_manifest``; empty: not given."""
+        return self.policy or (str(Path(self.engine_manifest).parent) if self.engine_manifest else "")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -218,6 +235,7 @@ def check_combination(arguments: BringupArguments) -> None:
             f"bringup: scene:={arguments.scene} needs sim:=mujoco or unitree_mujoco; "
             f"sim:={arguments.sim} has its own surroundings"
         )
+    _of_one_policy(arguments)
     if not arguments.unitree:
         _without_unitree(arguments)
         return
@@ -227,6 +245,23 @@ def check_combination(arguments: BringupArguments) -> None:
             "leave root_source out, or give root_source:=proprioception"
         )
     (_on_the_robot if arguments.real else _on_lo)(arguments)
+
+
+def _of_one_policy(arguments: BringupArguments) -> None:
+    """A manifest is read from the policy's folder, and from nowhere else."""
+    if not arguments.engine_manifest:
+        return
+    manifest = Path(arguments.engine_manifest).expanduser()
+    if manifest.name != MANIFEST:
+        raise ConfigError(
+            f"bringup: engine_manifest:={manifest} is not a {MANIFEST}; give the one in the policy's folder, or leave "
+            "it out"
+        )
+    if arguments.policy and manifest.parent.resolve() != Path(arguments.policy).expanduser().resolve():
+        raise ConfigError(
+            f"bringup: engine_manifest:={manifest} is not in policy:={arguments.policy}; a policy and its manifest are "
+            "one folder: leave one of them out"
+        )
 
 
 def check_without_launch(arguments: BringupArguments) -> None:
@@ -291,7 +326,7 @@ def _on_the_robot(arguments: BringupArguments) -> None:
             "bringup: use_sim_time:=true with sim:=real: a robot has no /clock, and all watchdogs would stand still; "
             "leave it out (false)"
         )
-    if not arguments.policy:
+    if not arguments.policy_folder:
         raise ConfigError("bringup: sim:=real needs policy:=FOLDER; which policy moves a robot is not guessed")
     if not arguments.supervisor and not arguments.dry:
         raise ConfigError(

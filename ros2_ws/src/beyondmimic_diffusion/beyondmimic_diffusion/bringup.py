@@ -29,6 +29,8 @@ DEFAULT_DOMAIN = 42
 """Not 0: that is where a Unitree robot on the network would listen."""
 _PATIENCE = (4.0, 2.0)
 """How long a process may take to end after SIGINT, and then after SIGTERM, before it is killed [s]."""
+RESPAWN_DELAY = 1.0
+"""Before an ended node is started again, so that one that cannot start does not take the machine [s]."""
 _POLL = 0.05
 """[s]."""
 _NOTE_PERIOD = 2.0
@@ -140,14 +142,22 @@ class Bringup:
         return None
 
     def wait(self, stop: threading.Event) -> int:
-        """Until ``stop`` is set (0) or a node ends (its exit code, 1 if it was 0)."""
+        """Until ``stop`` is set (0) or a node ends that is not started again (its exit code, 1 if it was 0)."""
         while not stop.wait(_POLL):
             ended = self.failed()
             if ended is not None:
                 name, code = ended
+                if self._respawns(name):
+                    self._say(f"[bringup] {name} has ended with exit code {code}; starting it again")
+                    stop.wait(RESPAWN_DELAY)
+                    self.restart(name)
+                    continue
                 self._say(f"[bringup] {name} has ended with exit code {code}; ending the others")
                 return code if code > 0 else 1
         return 0
+
+    def _respawns(self, name: str) -> bool:
+        return any(spec.respawn for spec in self._specs if spec.name == name)
 
     def stop(self) -> None:
         """End all processes, then remove the shared memory that killed ones have left."""

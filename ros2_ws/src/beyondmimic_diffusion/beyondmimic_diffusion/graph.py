@@ -12,6 +12,7 @@ from typing import Any
 
 from .arguments import (
     DEFAULT_POLICY,
+    MANIFEST,
     BringupArguments,
     arguments_from_launch,
     check_combination,
@@ -49,6 +50,8 @@ class NodeSpec:
     remaps: tuple[tuple[str, str], ...] = ()
     enclave: str = ""
     """Of SROS 2; empty: none."""
+    respawn: bool = False
+    """Whether it is started again when it has ended."""
 
     @property
     def module(self) -> str:
@@ -81,7 +84,7 @@ def make_graph(arguments: BringupArguments) -> tuple[NodeSpec, ...]:
         ConfigError: A combination that cannot work; the text says what to change.
     """
     check_combination(arguments)
-    policy = find_policy(arguments.policy or DEFAULT_POLICY)
+    policy = find_policy(arguments.policy_folder or DEFAULT_POLICY)
     if arguments.params_file and not Path(arguments.params_file).is_file():
         raise ConfigError(f"bringup: params_file '{arguments.params_file}' does not exist")
     managed = {"autostart": arguments.starts_by_itself}
@@ -130,11 +133,14 @@ def _simulated(arguments: BringupArguments) -> dict[str, Any]:
 
 def _completed(spec: NodeSpec, arguments: BringupArguments) -> NodeSpec:
     files = [str(config_folder() / f"{spec.name}.param.yaml")]
+    if spec.name == "guidance_task_server":
+        files.append(find_joy_config(arguments.joy_config))
     if arguments.params_file:
         files.append(arguments.params_file)
     parameters = {"use_sim_time": arguments.sim_time, **spec.parameters}
     enclave = f"{ENCLAVES}/{spec.name}" if arguments.keystore else ""
-    return replace(spec, parameters=parameters, parameter_files=tuple(files), enclave=enclave)
+    respawn = arguments.use_respawn and spec.managed  # the others' death is for somebody to look at
+    return replace(spec, parameters=parameters, parameter_files=tuple(files), enclave=enclave, respawn=respawn)
 
 
 def _command_type(sim: str) -> str:
@@ -189,10 +195,10 @@ def find_policy(policy: str) -> str:
     if root is not None:
         candidates += [root / policy, root / "policies" / policy]
     for folder in candidates:
-        if (folder / "manifest.json").is_file():
+        if (folder / MANIFEST).is_file():
             return str(folder.resolve())
     looked = ", ".join(str(folder) for folder in candidates)
-    raise ConfigError(f"bringup: no policy at '{policy}' (looked for manifest.json in {looked}); give policy:=FOLDER")
+    raise ConfigError(f"bringup: no policy at '{policy}' (looked for {MANIFEST} in {looked}); give policy:=FOLDER")
 
 
 def find_scene(scene: str) -> str:
@@ -216,6 +222,20 @@ def find_scene(scene: str) -> str:
             return str(path.resolve())
     known = ", ".join(sorted(path.stem for path in (config_folder() / "scenes").glob("*.yaml")))
     raise ConfigError(f"bringup: no scene file '{scene}'; give scene:=FILE, or one of config/scenes: {known}")
+
+
+def find_joy_config(joy_config: str) -> str:
+    """Absolute path of a joystick's parameters, given by a name in ``config/joy`` or as a file.
+
+    Raises:
+        ConfigError: There is no such file.
+    """
+    folder = config_folder() / "joy"
+    for path in (folder / f"{joy_config}.param.yaml", Path(joy_config).expanduser()):
+        if path.is_file():
+            return str(path.resolve())
+    known = ", ".join(sorted(path.name.removesuffix(".param.yaml") for path in folder.glob("*.param.yaml")))
+    raise ConfigError(f"bringup: no joystick '{joy_config}'; give joy_config:=FILE, or one of config/joy: {known}")
 
 
 def _as_yaml(value: Any) -> str:

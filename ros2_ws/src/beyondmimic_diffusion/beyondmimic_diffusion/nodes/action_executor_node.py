@@ -52,7 +52,7 @@ _MIDDLEWARE_PRIORITY = 15
 """Of the middleware's threads, which run before any parameter is known: below the tick's, above the planner's."""
 _STATE_PERIOD = 0.1
 """``executor/state`` is repeated this often [s]."""
-_SERVICE_TIMEOUT = 1.0
+_SERVICE_TIMEOUT = 3.0
 """A request that no tick answers within this has failed [s]."""
 _STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 _GUARD_PERIOD = 0.2
@@ -195,7 +195,7 @@ class ActionExecutorNode(Node):
             response.success, response.message = answer[0]
         else:
             response.success = False
-            response.message = f"the executor does not tick: {self._failure or 'no tick for 1 s'}"
+            response.message = f"the executor does not tick: {self._failure or f'no tick for {_SERVICE_TIMEOUT:g} s'}"
         return response
 
     # ------------------------------------------------------------ tick thread
@@ -270,12 +270,14 @@ class ActionExecutorNode(Node):
         trouble = self._robot.trouble() or self._stops.trouble()
         if trouble:
             return False, trouble
+        _stop_collecting()  # before, for ticks stand still meanwhile: nobody must miss one of an armed robot
         ok, text = self._executor.arm(self._loop_clock.now(), self._state)
-        if ok:
-            self._refused = 0
-            self._ticker.reset()
-            _stop_collecting()
-            self._lease.watch(True)
+        if not ok:
+            gc.enable()
+            return ok, text
+        self._refused = 0
+        self._ticker.reset()
+        self._lease.watch(True)
         return ok, text
 
     def _disarm(self) -> tuple[bool, str]:
