@@ -32,7 +32,7 @@ class KalmanConfig:
     foot_drift: float = param(
         0.006, unit="m/sqrt(s)", lo=1e-5, hi=1.0, doc="How far a standing foot's point of contact wanders."
     )
-    foot_turn: float = param(0.012, unit="rad/sqrt(s)", lo=1e-5, hi=3.0, doc="How far a standing foot turns.")
+    foot_turn: float = param(0.016, unit="rad/sqrt(s)", lo=1e-5, hi=3.0, doc="How far a standing foot turns.")
     slip_average: float = param(
         0.04, unit="s", lo=0.001, hi=1.0, doc="Time over which a standing foot's speed is averaged to see it slip."
     )
