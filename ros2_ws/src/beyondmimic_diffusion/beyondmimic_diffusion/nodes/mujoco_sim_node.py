@@ -12,7 +12,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from beyondmimic_msgs.msg import ExecutorState
@@ -23,9 +24,6 @@ from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Float32
 from std_srvs.srv import SetBool, Trigger
 
-from ..core.errors import ConfigError
-from ..core.parameters import param, validate
-from ..core.robot.model import FLOOR_FRICTION
 from ..core.rotations import quat_from_yaw
 from ..core.tasks import Scene, load_scene
 from ..ros import qos
@@ -33,69 +31,33 @@ from ..ros.conversions import odometry_to_msg, time_to_msg
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import run
 from ..ros.parameters import NodeParameters
+from ..sim.entities import Entities
 from ..sim.gantry import Gantry
 from ..sim.mujoco_g1 import MujocoG1, Physics
 from ..sim.pacer import Pacer
+from ..sim.simulation_control import Phase, SimulationControl
 from ..sim.window import open_window
+from .mujoco_sim_config import SimConfig, steps_between
 from .obstacle_topics import ObstacleTopics
-from .sensor_faults import SENSOR_FAULTS, faulty
-from .simulated_robot import ROBOT_INTERFACES, connect
+from .sensor_faults import faulty
+from .simulated_robot import connect
+from .simulation_services import offer_services
 
 _LOW_FACTOR = 0.95
 """Below this real-time factor no latency figure means anything."""
 _ANSWER_TIME = 2.0
 """How long a service waits for the physics [s]."""
-
-
-@dataclass(frozen=True)
-class SimConfig:
-    """What an operator may choose about the simulation."""
-
-    robot_interface: str = param(
-        "topics",
-        choices=ROBOT_INTERFACES,
-        doc="Sensors and commands on ROS topics, or as Unitree's LowState and LowCmd over DDS on lo.",
-        read_only=True,
-    )
-    unitree_domain: int = param(1, lo=1, hi=232, doc="Domain of that DDS; 0 is that of real robots.", read_only=True)
-    clock_frequency: float = param(125.0, unit="Hz", lo=10.0, hi=500.0, doc="Rate of /clock.", read_only=True)
-    sensor_frequency: float = param(
-        250.0, unit="Hz", lo=50.0, hi=500.0, doc="Rate of the sensors' messages.", read_only=True
-    )
-    ground_truth_frequency: float = param(
-        50.0, unit="Hz", lo=1.0, hi=500.0, doc="Rate of ground_truth/odom.", read_only=True
-    )
-    real_time_factor: float = param(
-        1.0, lo=0.05, hi=20.0, doc="Simulated seconds per second; what is reached is on sim/real_time_factor."
-    )
-    hold: bool = param(
-        True,
-        doc="Hang the pelvis in a gantry until the executor plays plans.",
-        read_only=True,
-    )
-    release_time: float = param(0.3, unit="s", lo=0.01, hi=5.0, doc="Time in which the gantry lets go.", read_only=True)
-    friction: float = param(
-        FLOOR_FRICTION, lo=0.05, hi=3.0, doc="Sliding friction between feet and floor.", read_only=True
-    )
-    payload: float = param(0.0, unit="kg", lo=-5.0, hi=20.0, doc="Mass added at the torso.", read_only=True)
-    mass_scale: float = param(1.0, lo=0.5, hi=2.0, doc="Factor of all masses.", read_only=True)
-    scene: str = param("", doc="YAML file with obstacles and the robot's place; empty: a bare floor.", read_only=True)
-    sensor_fault: str = param(
-        "none",
-        choices=SENSOR_FAULTS,
-        doc="What is wrong with joint_states and imu/data: silence, NaN, or stamps off by 1 s; for fault tests.",
-    )
-    clock_offset: float = param(
-        0.0, unit="s", lo=-1e6, hi=1e6, doc="Added to simulated time; a change is a jump of /clock, for fault tests."
-    )
-    announce_scene: bool = param(True, doc="Tell of the obstacles on sdf_scene, as a perfect sensor.", read_only=True)
-    viewer: bool = param(False, doc="Open MuJoCo's window (needs a display).", read_only=True)
-    frame_id: str = param("odom", doc="Frame of the ground truth.", read_only=True)
-    base_frame: str = param("pelvis", doc="Child frame of the ground truth.", read_only=True)
-    imu_frame: str = param("imu_in_pelvis", doc="Frame of imu/data.", read_only=True)
-
-    def __post_init__(self) -> None:
-        validate(self)
+_IDLE = 0.01
+"""How long the physics waits for a request while no time passes [s]."""
+_PLAYED = (
+    ExecutorState.CHECKING,
+    ExecutorState.HOLD,
+    ExecutorState.BLEND,
+    ExecutorState.TRACKING,
+    ExecutorState.COASTING,
+    ExecutorState.RETURN_TO_STAND,
+)
+"""States in which the executor relies on the robot being where it was."""
 
 
 class MujocoSimNode(Node):
@@ -113,7 +75,7 @@ class MujocoSimNode(Node):
         if not config.hold:
             self.gantry.release()
         self._every = {
-            name: _steps_between(name, getattr(config, name), self.sim.dt)
+            name: steps_between(name, getattr(config, name), self.sim.dt)
             for name in ("clock_frequency", "sensor_frequency", "ground_truth_frequency")
         }
         self._chunk = math.gcd(*self._every.values())
@@ -121,11 +83,12 @@ class MujocoSimNode(Node):
         self._pacer = Pacer(config.real_time_factor)
         self._offset = config.clock_offset
         self.parameters.on_change(self._on_parameters)
-        self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self._robot = connect(self, config.robot_interface, config.imu_frame, config.unitree_domain)
         # Unitree's simulator publishes no /clock; neither does this one behind its DDS, unless it is asked to.
         self._keeps_time = config.robot_interface == "topics" or bool(self.get_parameter("use_sim_time").value)
-        self._paused = False
+        self._executor_state: ExecutorState | None = None
+        self.control = SimulationControl(self._restart)
         self._stop = threading.Event()
         self._window = open_window(self.sim) if config.viewer else None
         self._make_topics(config)
@@ -133,6 +96,14 @@ class MujocoSimNode(Node):
         self.diagnostics = Diagnostics(self)
         self.diagnostics.add("rate", self.heartbeat.diagnose)
         self.diagnostics.add("real-time factor", self._diagnose)
+        self._standard = offer_services(
+            self,
+            self.control,
+            lambda: Entities(self.sim, self._scene, self.gantry),
+            self._requests.put,
+            self._why_not_move,
+            config.frame_id,
+        )
         self._thread = threading.Thread(target=self._run, name="physics", daemon=True)
         self._thread.start()
 
@@ -140,6 +111,10 @@ class MujocoSimNode(Node):
         """Stop the physics and wait for its thread."""
         self._stop.set()
         self._thread.join()
+        self._serve()
+        self.control.break_off("the simulator ends")
+        if self._standard is not None:
+            self._standard.close()
         self._robot.close()
         if self._window is not None:
             self._window.close()
@@ -166,6 +141,7 @@ class MujocoSimNode(Node):
             self._requests.put(lambda: self._jump(step))
 
     def _on_executor(self, msg: ExecutorState) -> None:
+        self._executor_state = msg
         if msg.state == ExecutorState.TRACKING and self.gantry.strength == 1.0:
             self._requests.put(self.gantry.release)
 
@@ -185,22 +161,41 @@ class MujocoSimNode(Node):
         return response
 
     def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        self._paused = request.data
+        phase = Phase.PAUSED if request.data else Phase.PLAYING
+        self._requests.put(partial(self.control.set_phase, phase))
         response.success, response.message = True, "paused" if request.data else "running"
         return response
 
+    def _why_not_move(self) -> str:
+        """Why nobody may put the robot elsewhere now; empty if anybody may."""
+        if self._executor_state is None or self._executor_state.state not in _PLAYED:
+            return ""
+        if self.count_publishers("executor/state") == 0:
+            return ""  # it is gone, and its last word was latched
+        return "the executor is armed and would see the robot leap; disarm it first: executor/disarm"
+
     # ------------------------------------------------------------ physics thread
+
+    def _serve(self) -> None:
+        while not self._requests.empty():
+            self._requests.get()()
+
+    def _wait_for_request(self) -> None:
+        try:
+            self._requests.get(timeout=_IDLE)()
+        except queue.Empty:
+            return
 
     def _run(self) -> None:
         published = time.monotonic()
         while not self._stop.is_set():
-            while not self._requests.empty():
-                self._requests.get()()
-            if self._paused:
+            self._serve()
+            steps = self.control.due(self._chunk - self._steps % self._chunk)
+            if steps == 0:
                 self._pacer.pause()
-                time.sleep(0.01)
+                self._wait_for_request()
                 continue
-            self._advance()
+            self._advance(steps)
             if self._obstacles is not None:
                 self._obstacles.look()
             self._publish()
@@ -210,19 +205,20 @@ class MujocoSimNode(Node):
             if time.monotonic() - published >= 1.0:
                 published = time.monotonic()
                 self._factor_pub.publish(Float32(data=self._pacer.measured))
-            self._pacer.wait(self._chunk * self.sim.dt)
+            self.control.passed()
+            self._pacer.wait(steps * self.sim.dt)
 
-    def _advance(self) -> None:
+    def _advance(self, steps: int) -> None:
         command = self._robot.command()
         if command is not None:
             self.sim.apply(command)
         if self.gantry.strength > 0.0:
-            for _ in range(self._chunk):
+            for _ in range(steps):
                 self.gantry.apply(self.sim.dt)
                 self.sim.advance(1)
         else:
-            self.sim.advance(self._chunk)
-        self._steps += self._chunk
+            self.sim.advance(steps)
+        self._steps += steps
 
     def _publish(self) -> None:
         if self._clock_pub is not None and self._steps % self._every["clock_frequency"] == 0:
@@ -248,6 +244,18 @@ class MujocoSimNode(Node):
         """Set the clock by ``step`` [s]; physics and sensors go on."""
         self.sim.data.time = max(0.0, self.sim.data.time + step)
 
+    def _restart(self, time: bool, state: bool) -> None:
+        """Back to the start, as if the node had just been started; for :class:`SimulationControl`."""
+        config = self.parameters.config
+        if time:
+            self.sim.data.time, self._steps = max(0.0, config.clock_offset), 0
+            if self._obstacles is not None:
+                self._obstacles.restart()
+        if state:
+            self._put_back()
+            if not config.hold:
+                self.gantry.release()
+
     def _put_back(self) -> None:
         """Stand the robot up in the gantry again; time goes on."""
         self._robot.forget()
@@ -264,25 +272,11 @@ class MujocoSimNode(Node):
     def _diagnose(self) -> Diagnosis:
         factor = self._pacer.measured
         values = {"real_time_factor": factor, "simulated_time": self.sim.stamp, "gantry": self.gantry.strength}
-        if self._paused:
-            return Diagnosis(Level.OK, "paused", values)
+        if self.control.phase is not Phase.PLAYING:
+            return Diagnosis(Level.OK, self.control.phase.name.lower(), values)
         if factor < _LOW_FACTOR * min(1.0, self.parameters.config.real_time_factor):
             return Diagnosis(Level.WARN, "slower than asked: latency figures mean nothing", values)
         return Diagnosis(Level.OK, "in time", values)
-
-
-def _steps_between(name: str, frequency: float, dt: float) -> int:
-    """Physics steps between two messages.
-
-    Raises:
-        ConfigError: The rate does not divide the physics rate.
-    """
-    steps = 1.0 / (frequency * dt)
-    if abs(steps - round(steps)) > 1e-9:
-        raise ConfigError(
-            f"mujoco_sim: {name} = {frequency} Hz; allowed are divisors of {1.0 / dt:g} Hz, e.g. 100, 125, 250"
-        )
-    return round(steps)
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ class ObstacleTopics:
             frame_id: Frame of the scene.
             announce: Whether ``sdf_scene`` is published at all.
         """
-        self._node = node
+        self._node, self._sim = node, sim
         self._scene = scene
         self._witness = Witness(sim)
         self._gap = GapMeter(sim, Union([obstacle.sdf() for obstacle in scene.obstacles]))
@@ -41,6 +41,12 @@ class ObstacleTopics:
         self._contacts_pub = node.create_publisher(UInt32, "ground_truth/contacts", qos.LATCHED)
         self._clearance_pub = node.create_publisher(Float32, "ground_truth/clearance", qos.STREAM)
         self._contacts_pub.publish(UInt32(data=0))
+
+    def restart(self) -> None:
+        """Simulated time begins anew, and with it the count of touches."""
+        self._witness = Witness(self._sim)
+        self._contacts_pub.publish(UInt32(data=0))
+        self._next_scene = 0.0
 
     def look(self) -> None:
         """To be called after each step."""

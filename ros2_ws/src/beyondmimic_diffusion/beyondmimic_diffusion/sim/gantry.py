@@ -47,9 +47,13 @@ class Gantry:
 
     def catch(self) -> None:
         """Hold the pelvis where it is now."""
+        self.follow()
+        self._strength, self._releasing = 1.0, False
+
+    def follow(self) -> None:
+        """The pelvis was put elsewhere: go on there, as strongly as before."""
         state = self._sim.state()
         self._pos, self._quat = state.root_pos_w.copy(), state.root_quat_w.copy()
-        self._strength, self._releasing = 1.0, False
 
     def release(self) -> None:
         """Begin to let go."""
