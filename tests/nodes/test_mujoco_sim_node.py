@@ -1,5 +1,7 @@
 """The simulated robot behaves as one on topics."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ from beyondmimic_diffusion.ros import qos  # noqa: E402
 from beyondmimic_diffusion.ros.conversions import JointCommandWriter, time_from_msg  # noqa: E402
 from geometry_msgs.msg import Vector3Stamped  # noqa: E402
 from nav_msgs.msg import Odometry  # noqa: E402
+from rcl_interfaces.msg import Log  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
 from sensor_msgs.msg import Imu, JointState  # noqa: E402
 from std_msgs.msg import Float32, UInt32  # noqa: E402
@@ -145,6 +148,17 @@ def test_a_pause_stops_the_clock_and_time_goes_on_from_there(ros, sim):
             assert node.sim.stamp == stopped
     ros.until(lambda: node.sim.stamp > stopped)
     assert node.sim.stamp < stopped + 1.0
+
+
+def test_the_log_says_whether_the_standard_services_are_offered_and_so_it_is(ros, sim):
+    installed = importlib.util.find_spec("simulation_interfaces") is not None
+    logged = ros.heard(Log, "/rosout", qos.LATCHED)
+    node = sim()
+    ros.until(lambda: any("simulation_interfaces" in m.msg for m in logged))
+    [text] = [m.msg for m in logged if "simulation_interfaces" in m.msg]
+    assert ("are offered" in text, "not installed" in text) == (installed, not installed)
+    name = f"{node.get_name()}_services"
+    assert (name in ros.probe.get_node_names()) == installed
 
 
 @pytest.mark.parametrize("name", ["clock_frequency", "sensor_frequency"])

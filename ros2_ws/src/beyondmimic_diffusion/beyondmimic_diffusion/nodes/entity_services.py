@@ -106,24 +106,27 @@ class EntityServices:
         self._tell(response, Answer(Code.OK))
 
     def set_entity_state(self, request: Any, response: Any) -> None:
-        """Put the robot elsewhere."""
+        """Put the robot elsewhere. Before 2.1 the request has no flags: pose and twist are both set."""
         frame = request.state.header.frame_id
         if frame not in self._frames:
             text = f"frame '{frame}' is unknown to the simulator; {', '.join(self._frames[1:])} or none are known"
             self._tell(response, Answer(Code.NOT_FOUND, text))
             return
-        if request.set_acceleration:
+        if getattr(request, "set_acceleration", False):
             text = "an acceleration follows from forces and cannot be set; leave set_acceleration out"
             self._tell(response, Answer(Code.FEATURE_UNSUPPORTED, text))
             return
-        told = request.state
+        name, told = request.entity, request.state
         pose = (vector_from_msg(told.pose.position), quat_from_msg(told.pose.orientation))
         twist = (vector_from_msg(told.twist.linear), vector_from_msg(told.twist.angular))
-        name, pose, twist = request.entity, pose if request.set_pose else None, twist if request.set_twist else None
+        chosen = (
+            pose if getattr(request, "set_pose", True) else None,
+            twist if getattr(request, "set_twist", True) else None,
+        )
 
         def place() -> Answer:
             reason = self._why_not_move() if self._entities.category(name) is Category.ROBOT else ""
-            return Answer(Code.OPERATION_FAILED, reason) if reason else self._entities.place(name, pose, twist)
+            return Answer(Code.OPERATION_FAILED, reason) if reason else self._entities.place(name, *chosen)
 
         self._tell(response, self._physics(place))
 

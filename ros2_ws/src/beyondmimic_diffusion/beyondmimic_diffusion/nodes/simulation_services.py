@@ -45,6 +45,7 @@ _MOST_STEPS = 30_000
 """A service is waited for: this is a minute; the action takes any number."""
 _ANSWER_TIME = 2.0
 """How long a request waits for the physics [s]."""
+_NO_ANSWER = Answer(Code.OPERATION_FAILED, "the physics does not answer")
 
 T = TypeVar("T")
 
@@ -117,7 +118,9 @@ class SimulationServices:
             try:
                 handler(request, response)
             except TimedOutError:
-                self._tell(response, Answer(Code.OPERATION_FAILED, "the physics does not answer"))
+                self._tell(response, _NO_ANSWER)
+            except Exception as error:  # who asked hears of it; the others are served on
+                self._tell(response, Answer(Code.OPERATION_FAILED, f"internal error: {error!r}"))
             return response
 
         return serve
@@ -138,8 +141,8 @@ class SimulationServices:
     def _tell(self, response: Any, answer: Answer) -> None:
         """Fill in a result; numbers that only one service has are constants of its response."""
         name = answer.code.name
-        numbers = type(response) if hasattr(type(response), name) else self._msg.Result
-        response.result.result = getattr(numbers, name if numbers is not self._msg.Result else f"RESULT_{name}")
+        general = getattr(self._msg.Result, f"RESULT_{name}", self._msg.Result.RESULT_OPERATION_FAILED)
+        response.result.result = getattr(type(response), name, general)
         response.result.error_message = answer.text
 
     # ------------------------------------------------------------ requests
@@ -199,7 +202,7 @@ class SimulationServices:
         try:
             answer = self._physics(lambda: self._control.begin(Stepping(handle.request.steps, on_step, on_end)))
         except TimedOutError:
-            answer = Answer(Code.OPERATION_FAILED, "the physics does not answer")
+            answer = _NO_ANSWER
         if answer.code is not Code.OK:
             on_end(answer)
 
