@@ -88,6 +88,30 @@ def test_near_an_obstacle_a_straight_command_holds_the_heading_it_had_and_a_turn
     np.testing.assert_allclose(turned[1], [-2.0 * 0.1, 0.0], atol=1e-12)  # across the cut of the angles
 
 
+def test_turning_on_the_spot_goes_after_the_heading_that_is_due_within_its_lead():
+    steering = Steering(SteeringConfig(turn_gain=0.5, turn_lead=0.3))
+
+    def added(goal: Goal, yaw: float) -> float:
+        frame = CharacterFrame(np.zeros((1, 2)), np.array([yaw]))
+        terms = steering.terms([goal], GoalContext(frame, 0.0, DT, 16), np.zeros((1, 2)), DT)
+        (cost,) = [term.cost for term in terms if isinstance(term.cost, JoystickCost)]
+        return float(np.ravel(np.asarray(cost.yaw_rate))[0]) - float(np.asarray(getattr(goal, "yaw_rate", 0.0)))
+
+    left, right = JoystickGoal((0.0, 0.0), 0.5), JoystickGoal((0.0, 0.0), -0.5)
+    start = np.pi - 0.01  # the heading due is across the cut of the angles from the second step on
+    assert [added(left, start) for _ in range(3)] == pytest.approx([0.5 * 0.5 * DT * n for n in (1, 2, 3)])
+    for _ in range(20):
+        assert abs(added(left, start)) <= 0.15 + 1e-12
+    assert added(left, start) == pytest.approx(0.15)  # the lead
+    assert added(left, start + 0.3) == pytest.approx(0.5 * 0.5 * DT)  # as far as was due before this plan
+    assert added(left, start + 0.9) == pytest.approx(-0.15)  # too far
+    assert added(right, start) == pytest.approx(-0.5 * 0.5 * DT)  # the other way begins anew
+    assert added(JoystickGoal((0.4, 0.0), 0.5), start) == 0.0  # walking turns as it is asked
+    assert added(JoystickGoal(), start) == 0.0
+    steering.reset()
+    assert added(right, start) == pytest.approx(-0.5 * 0.5 * DT)
+
+
 def test_turning_on_the_spot_counts_as_standing_for_the_velocity(steering: Steering):
     served = served_velocity(steering.terms([JoystickGoal((0.0, 0.0), 0.6)], context(), np.array([[0.2, 0.2]]), DT))
     np.testing.assert_array_equal(served, 0.0)

@@ -56,4 +56,4 @@ def test_jobs_hold_each_episode_once_and_no_more_than_a_batch(episodes, batch, w
 def test_an_unknown_suite_is_refused_with_the_known_ones():
     with pytest.raises(ConfigError, match="joystick-omni"):
         suite_named("dance")
-    assert set(SUITES) == {"unguided", "walk-perturb", "stand", "joystick", "joystick-omni"}
+    assert set(SUITES) == {"unguided", "walk-perturb", "stand", "turn", "joystick", "joystick-omni"}

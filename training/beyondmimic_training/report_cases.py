@@ -41,6 +41,8 @@ CASES = (
     Case("joystick-estimator", "joystick", "on the estimator, without truth", (*_ALONE, "--state", "estimator",
                                                                               "--seed", "5"), 100),
     Case("joystick-omni", "joystick-omni", "policy", ("--videos", "0"), episodes=50),
+    Case("turn", "turn", "policy", _ALONE, 30),
+    Case("turn-no-gain", "turn", "heading not gone after", (*_ALONE, "--set", "steering.turn_gain=0"), 30),
     Case("stand", "stand", "policy", ("--videos", "0"), episodes=30),
     Case("unguided", "unguided", "policy", ("--videos", "0"), episodes=30),
     Case("joystick-guidance-off", "joystick", "guidance off", (*_ALONE, "--guidance", "off"), 30),

@@ -173,6 +173,19 @@ def _stand(rng: np.random.Generator) -> tuple[Leg, ...]:
     return (Leg("stand", (0.0, 0.0, 0.0), 15.0, settle=3.0),)
 
 
+def _turn_on_the_spot(rng: np.random.Generator) -> tuple[Leg, ...]:
+    side, rate = float(rng.choice([-1.0, 1.0])), float(rng.uniform(0.4, 0.7))
+    stand = (0.0, 0.0, 0.0)
+    return (
+        Leg("stand", stand, 2.0),
+        Leg("from standing", (0.0, 0.0, side * rate), 6.0),
+        Leg("stand", stand, 2.0),
+        Leg("the other way", (0.0, 0.0, -side * rate), 6.0),
+        Leg("forward", (0.4, 0.0, 0.0), 2.0),
+        Leg("from walking", (0.0, 0.0, side * rate), 6.0),
+    )
+
+
 SUITES: dict[str, Suite] = {
     suite.name: suite
     for suite in (
@@ -186,6 +199,7 @@ SUITES: dict[str, Suite] = {
         ),
         Suite("stand", "15 s at zero velocity, half of the episodes out of walking", _stand),
         Suite("joystick", "forward, back, left turn, right turn, 3 s each (BeyondMimic v3)", _joystick),
+        Suite("turn", "turns on the spot of 6 s each, from standing and from walking", _turn_on_the_spot),
         Suite("joystick-omni", "forward, back, left, right, left turn, right turn, 3 s each", _joystick_omni),
     )
 }

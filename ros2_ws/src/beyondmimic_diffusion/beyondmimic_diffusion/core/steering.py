@@ -37,6 +37,10 @@ class SteeringConfig:
         1.0, unit="1/s", lo=0.0, hi=5.0, doc="Near obstacles a velocity goal without turning holds its heading; 0: off."
     )
     heading_limit: float = param(0.4, unit="rad/s", lo=0.0, hi=2.0, doc="Largest yaw rate that brings it back.")
+    turn_gain: float = param(
+        1.5, unit="1/s", lo=0.0, hi=5.0, doc="Turning on the spot goes after the heading that is due by now; 0: off."
+    )
+    turn_lead: float = param(0.6, unit="rad", lo=0.0, hi=1.5, doc="How far that heading may be ahead.")
     goals: GoalConfig = field(default_factory=GoalConfig)
 
     def __post_init__(self) -> None:
@@ -57,11 +61,16 @@ class Steering:
         self._rows = rows
         self._held = np.full(rows, np.nan)
         """Heading that each robot holds [rad]; NaN: none."""
+        self._due = np.full(rows, np.nan)
+        """Heading that each robot should have by now, turning on the spot [rad]; NaN: it does not."""
+        self._turn = np.zeros(rows)
+        """Yaw rate that was asked for last [rad/s]."""
 
     def reset(self) -> None:
         """Forget what the integrators learned, and headings that were held."""
         self._integrator.reset()
         self._held[:] = np.nan
+        self._due[:] = np.nan
 
     def terms(self, goals: Sequence[Goal], context: GoalContext, velocity_c: Array, dt: float) -> tuple[CostTerm, ...]:
         """Cost terms for the next plan.
@@ -87,10 +96,12 @@ class Steering:
             self._integrator.reset(off)
             offset = np.where(off[:, None], 0.0, offset)
         if any(isinstance(goal, JoystickGoal) and not goal.expired(context.stamp) for goal in goals):
-            straight = np.broadcast_to(np.asarray(asked[1]) == 0.0, (self._rows,))
-            context = replace(context, yaw_rate_offset=self._towards_held(near & ~standing & straight, context))
+            rate = np.broadcast_to(np.asarray(asked[1], dtype=np.float64), (self._rows,))
+            held = self._towards_held(near & ~standing & (rate == 0.0), context)
+            due = self._towards_due(standing & (rate != 0.0), rate, dt, context)
+            context = replace(context, yaw_rate_offset=held + due)
         else:
-            self._held[:] = np.nan
+            self._held[:] = self._due[:] = np.nan
         return goal_terms(goals, replace(context, vel_offset_c=offset), self.config.goals)
 
     def _towards_held(self, holding: NDArray[np.bool_], context: GoalContext) -> Array:
@@ -98,10 +109,25 @@ class Steering:
 
         A barrier that pushes a walking robot turns it, too, and what it is then told to do, "forward", means the wall.
         """
-        yaw = np.broadcast_to(np.asarray(context.frame.yaw, dtype=np.float64), (self._rows,))
+        yaw = self._yaw(context)
         self._held = np.where(holding, np.where(np.isnan(self._held), yaw, self._held), np.nan)
         back = self.config.heading_gain * wrap_angle(np.where(holding, self._held - yaw, 0.0))
         return np.clip(back, -self.config.heading_limit, self.config.heading_limit)
+
+    def _towards_due(self, turning: NDArray[np.bool_], rate: Array, dt: float, context: GoalContext) -> Array:
+        """Yaw rates [rad/s], shape (B,), that make up what robots that turn on the spot are behind, or ahead.
+
+        From standing feet the policy at times goes on standing; asked for more, it steps.
+        """
+        yaw, config = self._yaw(context), self.config
+        goes_on = ~np.isnan(self._due) & (self._turn * rate > 0.0)
+        behind = wrap_angle(np.where(goes_on, self._due - yaw, 0.0) + rate * dt)
+        behind = np.where(turning, np.clip(behind, -config.turn_lead, config.turn_lead), 0.0)
+        self._due, self._turn = np.where(turning, yaw + behind, np.nan), np.array(rate)
+        return config.turn_gain * behind
+
+    def _yaw(self, context: GoalContext) -> Array:
+        return np.broadcast_to(np.asarray(context.frame.yaw, dtype=np.float64), (self._rows,))
 
     def _among_obstacles(self, goals: Sequence[Goal], context: GoalContext) -> NDArray[np.bool_]:
         """Whose pelvis is near an obstacle, shape (B,): what slows it there is the barrier, and not to be made good."""
