@@ -125,7 +125,7 @@ def test_paused_it_makes_exactly_the_steps_that_are_asked_for_and_publishes_on_i
     ros.until(lambda: ros.probe.count_publishers("/clock"))
     ros.spin(0.3)
     start = client.sim.stamp
-    for steps in (1, 7, 40):
+    for steps in (1, 7, 41):
         before = client.sim.stamp
         assert client.step(steps).result == OK
         assert client.sim.stamp - before == pytest.approx(steps * client.sim.dt, abs=1e-9)
@@ -360,3 +360,18 @@ def test_the_action_is_aborted_with_a_reason_while_it_plays(ros, client):
     end = Steps(ros, 5).end()
     assert (end.status, end.result.result.result) == (GoalStatus.STATUS_ABORTED, si.Result.RESULT_OPERATION_FAILED)
     assert "the simulation is playing" in end.result.result.error_message
+
+
+def test_who_waits_for_steps_is_answered_when_the_simulator_ends(ros, client):
+    client.set_state(PAUSED)
+    caller = ros.probe.create_client(srv.StepSimulation, "step_simulation")
+    ros.until(caller.service_is_ready)
+    future = caller.call_async(srv.StepSimulation.Request(steps=30_000))
+    start = client.sim.stamp
+    ros.until(lambda: client.sim.stamp > start)
+    client.node.close()
+    ros.until(future.done)
+    result = future.result().result
+    assert result.result == si.Result.RESULT_OPERATION_FAILED
+    assert "the simulator ends after" in result.error_message
+    client.node.close = lambda: None  # the fixture would close it again
