@@ -7,29 +7,17 @@ from dataclasses import dataclass, field
 from ..core.execution import ExecutorConfig
 from ..core.execution.remote import RemoteConfig
 from ..core.parameters import param
-from ..robot_io import COMMAND_TYPES, ROBOT_INTERFACES, UnitreeConfig, UnitreeLimits
+from ..robot_io import UnitreeLimits
+from .robot_parameters import MotorParameters
 
 
 @dataclass(frozen=True)
-class ActionExecutorParameters(ExecutorConfig):
+class ActionExecutorParameters(MotorParameters, ExecutorConfig):
     """The executor's table, and what only the node needs."""
 
     policy: str = param(
         "", doc="Folder of the policy; gains and stand pose are read from its manifest.", read_only=True
     )
-    command_type: str = param(
-        "gains",
-        choices=COMMAND_TYPES,
-        doc="motor_command with gains (MuJoCo node), or joint_command as JointState (Isaac Sim).",
-        read_only=True,
-    )
-    robot_interface: str = param(
-        "topics",
-        choices=ROBOT_INTERFACES,
-        doc="The way to motors and sensors: ROS topics, or Unitree's DDS.",
-        read_only=True,
-    )
-    unitree: UnitreeConfig = field(default_factory=UnitreeConfig)
     robot_checks: UnitreeLimits = field(default_factory=UnitreeLimits)
     realtime_priority: int = param(
         20, lo=0, hi=90, doc="SCHED_FIFO priority of the tick where permitted; 0: none.", read_only=True

@@ -16,7 +16,7 @@ from ..core.estimation.grid import StampGrid
 from ..core.parameters import param, validate
 from ..core.robot import g1
 from ..core.types import ImuSample, JointSample, RobotState
-from ..robot_io import ROBOT_INTERFACES, UnitreeConfig, open_robot
+from ..robot_io import open_robot
 from ..ros import qos
 from ..ros.clock import LoopClock
 from ..ros.conversions import (
@@ -29,6 +29,7 @@ from ..ros.conversions import (
 )
 from ..ros.diagnostics import Diagnosis, Level
 from ..ros.lifecycle import ManagedNode, prefer_realtime, run
+from .robot_parameters import RobotParameters
 from .sensor_topics import SensorTopics
 
 _MAX_TRUTH_GAP = 0.011
@@ -36,7 +37,7 @@ _MAX_TRUTH_GAP = 0.011
 
 
 @dataclass(frozen=True)
-class StateEstimatorConfig:
+class StateEstimatorConfig(RobotParameters):
     """What an operator may choose about the estimate and its topics."""
 
     autostart: bool = param(True, doc="Configure and activate without being asked.", read_only=True)
@@ -55,13 +56,6 @@ class StateEstimatorConfig:
         read_only=True,
     )
     odom_frequency: float = param(50.0, unit="Hz", lo=1.0, hi=200.0, doc="Rate of odom and /tf.", read_only=True)
-    robot_interface: str = param(
-        "topics",
-        choices=ROBOT_INTERFACES,
-        doc="The way to motors and sensors: ROS topics, or Unitree's DDS.",
-        read_only=True,
-    )
-    unitree: UnitreeConfig = field(default_factory=UnitreeConfig)
     sensor_frequency: float = param(
         100.0, unit="Hz", lo=1.0, hi=500.0, doc="Rate of joint_states and imu/data, if this node publishes them."
     )

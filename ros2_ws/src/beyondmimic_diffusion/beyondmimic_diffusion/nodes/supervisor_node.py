@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from rclpy.node import Node
@@ -20,11 +20,12 @@ from ..core.execution.progress_watch import ProgressWatch
 from ..core.parameters import param, validate
 from ..core.robot import g1
 from ..core.types import Array, JointCommand
-from ..robot_io import COMMAND_TYPES, ROBOT_INTERFACES, SupervisorLease, UnitreeConfig, lease_path, open_motors
+from ..robot_io import SupervisorLease, lease_path, open_motors
 from ..ros import qos
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import prefer_realtime, run
 from ..ros.parameters import NodeParameters
+from .robot_parameters import MotorParameters
 
 _SEEING_OUT = 10.0
 """How long the executor may take to end [s]; it is killed before by those who start and end nodes."""
@@ -35,7 +36,7 @@ _LOOK = 0.004
 
 
 @dataclass(frozen=True)
-class SupervisorParameters:
+class SupervisorParameters(MotorParameters):
     """What an operator may choose."""
 
     timeout: float = param(
@@ -48,19 +49,6 @@ class SupervisorParameters:
     farewell_time: float = param(
         1.0, unit="s", lo=0.0, hi=30.0, doc="How long damping goes on when this node is ended while it damps."
     )
-    command_type: str = param(
-        "gains",
-        choices=COMMAND_TYPES,
-        doc="motor_command with gains (MuJoCo node), or joint_command as JointState (Isaac Sim).",
-        read_only=True,
-    )
-    robot_interface: str = param(
-        "topics",
-        choices=ROBOT_INTERFACES,
-        doc="The way to motors and sensors: ROS topics, or Unitree's DDS.",
-        read_only=True,
-    )
-    unitree: UnitreeConfig = field(default_factory=UnitreeConfig)
     realtime_priority: int = param(
         30, lo=0, hi=90, doc="SCHED_FIFO priority of the watch where permitted; 0: none.", read_only=True
     )
