@@ -126,6 +126,7 @@ def _settings(varied: str, name: str, option: str, values: tuple[str, ...], unit
     ]
 
 
+_SCALES = ("0.25", "0.5", "1", "4", "8", "16", "32")
 ABLATIONS = (
     *_pair("Fine-tuned for 600 steps, as the rows below were, with nothing changed", "control", "as published"),
     *_pair("Attention", "full_attention", "every token sees every token"),
@@ -138,6 +139,12 @@ ABLATIONS = (
     *_horizon("horizon_24", "24 steps"),
     *_horizon("horizon_32", "32 steps"),
     *_settings("Denoising passes per plan (the policy's own: 4)", "passes", "--passes", ("2", "3", "6", "10"), ""),
-    *_settings("Guidance scale (the policy's own: 2)", "scale", "--guidance-scale", ("0.25", "0.5", "1", "4", "8"), ""),
+    *_settings(
+        "Guidance scale (the policy's own: 2)",
+        "scale",
+        "--guidance-scale",
+        ("0.25", "0.5", "1", "4", "8", "16", "32"),
+        "",
+    ),
 )
 """What the papers vary, one thing at a time, on the episodes of the rows above."""
