@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from beyondmimic_diffusion.core.errors import ConfigError
 from beyondmimic_diffusion.core.robot import g1
+from beyondmimic_diffusion.core.rotations import quat_rotate_inverse
 from beyondmimic_diffusion.core.types import JointCommand
 from beyondmimic_diffusion.sim.mujoco_g1 import MujocoG1
 from beyondmimic_diffusion.sim.noisy_sensors import FullScale, NoisySensors, SensorNoise
@@ -119,6 +120,23 @@ def test_the_policys_observer_sees_a_standing_robot_where_it_is_by_quiet_sensors
         fleet.advance([0])
     np.testing.assert_allclose(got.root_pos_w, want.root_pos_w, atol=0.02)
     np.testing.assert_allclose(np.abs(got.root_quat_w @ want.root_quat_w), 1.0, atol=2e-4)  # within 2 degrees
+
+
+def test_before_it_moves_a_robot_has_told_where_down_is_and_that_it_stands_still():
+    """A single sample of the accelerometer, with 0.5 m/s^2 of noise, would leave 0.05 rad per axis."""
+    fleet, tilts = Fleet(1, 0.002, sensors=True), []
+    observer = EstimatorObserver(SensorNoise())
+    for index in range(8):
+        spec = suite_named("joystick").episode(1, index)
+        fleet.place([spec])
+        observer.begin([spec], fleet)
+        observer.sense(10.0, fleet, [0])
+        got, want = observer.state(0, 10.0, fleet), fleet.state(0, 10.0)
+        tilts.append(quat_rotate_inverse(got.root_quat_w, np.array([0.0, 0.0, 1.0]))[:2])
+        np.testing.assert_allclose(got.root_pos_w[:2], want.root_pos_w[:2], atol=0.05)
+        np.testing.assert_allclose(got.root_lin_vel_w, 0.0, atol=0.06)
+        np.testing.assert_allclose(got.root_ang_vel_w, 0.0, atol=4 * 0.03)  # the newest sample, less what was learnt
+    assert np.sqrt(np.mean(np.square(tilts))) < 0.025
 
 
 def test_parameters_of_the_estimator_are_set_by_name_and_unknown_ones_refused():

@@ -11,6 +11,8 @@ from beyondmimic_diffusion.core.types import JointCommand
 from beyondmimic_diffusion.sim.mujoco_g1 import MujocoG1
 
 UP = np.array([0.0, 0.0, 1.0])
+MOVING = np.ones(29)
+"""Joint velocities of a robot that walks [rad/s]."""
 CENTRE = np.full((2, 6), 1.0 / 6.0)
 
 
@@ -51,9 +53,9 @@ def body_masses(sim):
     return [(sim.model.body(i).name, sim.model.body_mass[i]) for i in range(sim.model.nbody)]
 
 
-def see(detector, kinematics, effort, joint_pos=g1.DEFAULT_JOINT_POS, times=1, dt=0.004):
+def see(detector, kinematics, effort, joint_pos=g1.DEFAULT_JOINT_POS, times=1, dt=0.004, joint_vel=MOVING):
     for _ in range(times):
-        detector.update(kinematics.see(joint_pos), effort, UP, dt)
+        detector.update(kinematics.see(joint_pos), effort, joint_vel, UP, dt)
     return tuple(detector.standing)
 
 
@@ -75,6 +77,13 @@ def test_a_foot_stands_from_the_load_on_after_the_delay_and_until_the_release(ki
     assert see(detector, kinematics, pressing(kinematics, (120, 90))) == (True, False)
     assert see(detector, kinematics, pressing(kinematics, (70, 90)), times=5) == (True, False)
     assert see(detector, kinematics, pressing(kinematics, (50, 90))) == (False, False)
+
+
+def test_a_quiet_foot_stands_under_little_load_and_noise_of_the_encoders_is_no_motion(kinematics):
+    detector = ContactDetector(ContactConfig(load=100.0, release=60.0, still_load=40.0, still_speed=0.3, delay=0.0))
+    effort, noise = pressing(kinematics, (50, 30)), np.random.default_rng(0).normal(0.0, 0.1, 29)
+    assert see(detector, kinematics, effort, joint_vel=noise) == (True, False)
+    assert see(detector, kinematics, effort, joint_vel=np.full(29, 0.35)) == (False, False)
 
 
 def test_a_foot_that_is_far_above_the_other_one_does_not_stand_whatever_its_torques(kinematics):
@@ -103,7 +112,7 @@ def test_on_a_tilted_foot_the_point_of_contact_is_at_its_lowest_edge(kinematics)
     tilted[[4, 10]] += 0.3  # ankles: toes down
     detector = ContactDetector(ContactConfig())
     geometry = kinematics.see(tilted)
-    detector.update(geometry, np.zeros(29), UP, 0.0)
+    detector.update(geometry, np.zeros(29), MOVING, UP, 0.0)
     points = geometry.contact(detector.weights)
     lowest = geometry.points_b[:, :, 2].min(axis=1)
     np.testing.assert_allclose(points[:, 2], lowest, atol=5e-3)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
+import mujoco
 import numpy as np
 from beyondmimic_diffusion.core.estimation import EstimatorConfig, StateEstimator
+from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.robot.kinematics import to_mujoco
+from beyondmimic_diffusion.core.rotations import quat_rotate_inverse
 from beyondmimic_diffusion.core.types import Array, ImuSample, JointSample, RobotState
-from beyondmimic_diffusion.sim.mujoco_g1 import MujocoG1
+from beyondmimic_diffusion.sim.mujoco_g1 import GRAVITY, MujocoG1
 from beyondmimic_diffusion.sim.noisy_sensors import NoisySensors, SensorNoise
 
-from .fleet import Fleet
+from .fleet import CONTROL_DT, Fleet
 from .suites import Start
 
 STATES = ("truth", "estimator")
 """Values of ``--state``."""
+STILL = 3.0
+"""How long a robot's sensors are listened to before it moves [s]."""
 
 
 class Observer(Protocol):
@@ -67,7 +73,10 @@ class TruthObserver:
 
 
 class EstimatorObserver:
-    """One estimator per robot, told its first place and heading, and then only what noisy sensors say."""
+    """One estimator per robot, told its first place and heading, and then only what noisy sensors say.
+
+    As a real one's, it runs before the robot moves: for :data:`STILL` the robot is held on its feet in its first pose.
+    """
 
     def __init__(self, noise: SensorNoise | None = None, config: EstimatorConfig | None = None):
         """
@@ -84,6 +93,7 @@ class EstimatorObserver:
         while len(self._estimators) < len(specs):
             self._estimators.append(StateEstimator(self._config))
         self._sensors = [NoisySensors(self._noise, np.random.default_rng([s.seed, s.index, 2])) for s in specs]
+        self._listening = [False] * len(specs)
         self._seen: list[JointSample | None] = [None] * len(specs)
         self._states: list[RobotState | None] = [None] * len(specs)
         for spec, estimator in zip(specs, self._estimators, strict=False):
@@ -92,7 +102,14 @@ class EstimatorObserver:
     def sense(self, stamp: float, fleet: Fleet, rows: Sequence[int]) -> None:
         """See :class:`Observer`."""
         for row in rows:
-            imu, joints = _stamped(self._sensors[row], fleet.sims[row], stamp)
+            sim = fleet.sims[row]
+            if not self._listening[row]:
+                self._listening[row] = True
+                imu, joints = _standing_still(sim)
+                for then in stamp + np.arange(-round(STILL / CONTROL_DT), 0) * CONTROL_DT:
+                    sample = self._sensors[row].spoil(replace(imu, stamp=then), replace(joints, stamp=then))
+                    self._estimators[row].update(*sample)
+            imu, joints = self._sensors[row].spoil(*_stamped(sim, stamp))
             state = self._estimators[row].update(imu, joints)
             if state is not None:
                 self._seen[row], self._states[row] = joints, state
@@ -114,12 +131,28 @@ class EstimatorObserver:
         return (data.qpos[7:], data.qvel[6:]) if seen is None else (seen.position, seen.velocity)
 
 
-def _stamped(sensors: NoisySensors, sim: MujocoG1, stamp: float) -> tuple[ImuSample, JointSample]:
+def _stamped(sim: MujocoG1, stamp: float) -> tuple[ImuSample, JointSample]:
     """A sample of each with the stamp of the evaluation's clock: the simulators' own begin at zero."""
-    imu, joints = sensors.read(sim)
+    imu, joints = sim.imu(), sim.joints()
     return (
         ImuSample(stamp, imu.quat_w, imu.ang_vel_b, imu.lin_acc_b),
         JointSample(stamp, joints.position, joints.velocity, joints.effort),
+    )
+
+
+def _standing_still(sim: MujocoG1) -> tuple[ImuSample, JointSample]:
+    """What perfect sensors say of a robot that is held on both feet where it is, each with half of its weight."""
+    model, data, root = sim.model, sim.data, sim.state()
+    press = 0.5 * GRAVITY * float(model.body_subtreemass[1]) * np.array([0.0, 0.0, 1.0])
+    jacobian = np.zeros((3, model.nv))
+    effort = data.qfrc_bias[6:].copy()
+    for name in g1.FOOT_BODIES:
+        mujoco.mj_jacBody(model, data, jacobian, None, model.body(name).id)
+        effort -= press @ jacobian[:, 6:]
+    against_gravity = quat_rotate_inverse(root.root_quat_w, np.array([0.0, 0.0, GRAVITY]))
+    return (
+        ImuSample(0.0, root.root_quat_w, np.zeros(3), against_gravity),
+        JointSample(0.0, root.joint_pos, np.zeros(g1.NUM_JOINTS), effort),
     )
 
 

@@ -69,8 +69,11 @@ class NoisySensors:
 
     def read(self, sim: MujocoG1) -> tuple[ImuSample, JointSample]:
         """One sample of each, of the same moment."""
+        return self.spoil(sim.imu(), sim.joints())
+
+    def spoil(self, imu: ImuSample, joints: JointSample) -> tuple[ImuSample, JointSample]:
+        """What these sensors say where perfect ones say this; stamps must not run backwards."""
         noise, scale, rng = self._noise, self._noise.full_scale, self._rng
-        imu, joints = sim.imu(), sim.joints()
         elapsed = 0.0 if self._stamp is None else max(0.0, imu.stamp - self._stamp)
         self._stamp = imu.stamp
         self.gyro_bias = self.gyro_bias + noise.gyro_bias_walk * np.sqrt(elapsed) * rng.standard_normal(3)

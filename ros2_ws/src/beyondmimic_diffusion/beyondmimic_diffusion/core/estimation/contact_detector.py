@@ -2,7 +2,7 @@
 
 A leg that pushes the floor with a force f has torques -J^T f in its joints, its own weight and inertia left aside
 (a tenth of the robot's): the least-squares force of the six joints tells a standing from a swinging foot within a
-few samples, on any ground.
+few samples, on any ground. A robot that stands quietly has half of its weight on each foot, less than a walking one.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ class ContactConfig:
 
     load: float = param(110.0, unit="N", lo=10.0, hi=400.0, doc="Vertical force from which a foot stands.")
     release: float = param(80.0, unit="N", lo=0.0, hi=400.0, doc="Vertical force below which it no longer does.")
+    still_load: float = param(
+        40.0, unit="N", lo=0.0, hi=400.0, doc="The same two while the legs are still, where a foot may bear little."
+    )
+    still_speed: float = param(
+        0.3, unit="rad/s", lo=0.0, hi=10.0, doc="Legs are still below this joint velocity, root of the mean square."
+    )
     delay: float = param(
         0.02, unit="s", lo=0.0, hi=0.5, doc="A foot that touches down slides and tilts for this long before it stands."
     )
@@ -75,12 +81,13 @@ class ContactDetector:
         self.weights: Array = np.full((FEET, POINTS_PER_FOOT), 1.0 / POINTS_PER_FOOT)
         """Share of each sole point in its foot's point of contact, shape (2, P)."""
 
-    def update(self, geometry: FootGeometry, effort: Array, up_b: Array, dt: float) -> None:
+    def update(self, geometry: FootGeometry, effort: Array, joint_vel: Array, up_b: Array, dt: float) -> None:
         """Judge by one more sample.
 
         Args:
             geometry: Of the legs.
             effort: Joint torques [N m], shape (J,); all zero or not finite: there are none, and height decides alone.
+            joint_vel: Joint velocities [rad/s], shape (J,).
             up_b: The vertical in pelvis axes, shape (3,).
             dt: Since the last sample [s]; 0 for the first.
         """
@@ -92,14 +99,18 @@ class ContactDetector:
         share = 1.0 if dt <= 0.0 else dt / (dt + config.settle)
         self.weights = np.where(self.standing[:, None], self.weights + share * (fresh - self.weights), fresh)
         low = lowest - np.min(lowest) < config.lift
-        self._loaded = low & self._pressed(geometry, effort, up_b, lowest - np.min(lowest))
+        still = float(np.sqrt(np.mean(np.square(leg_values(joint_vel))))) < config.still_speed
+        self._loaded = low & self._pressed(geometry, effort, up_b, lowest - np.min(lowest), still)
         self._since = np.where(self._loaded, self._since + dt, 0.0)
         self.standing = self._loaded & (self._since >= config.delay)
 
-    def _pressed(self, geometry: FootGeometry, effort: Array, up_b: Array, lift: Array) -> NDArray[np.bool_]:
+    def _pressed(
+        self, geometry: FootGeometry, effort: Array, up_b: Array, lift: Array, still: bool
+    ) -> NDArray[np.bool_]:
         config = self._config
         torques = effort[: FEET * LEG_JOINTS]
         if not np.all(np.isfinite(torques)) or not np.any(torques):
             return lift < config.level
         force = vertical_forces(geometry, geometry.contact(self.weights), effort, up_b)
-        return force > np.where(self._loaded, config.release, config.load)
+        moving = np.where(self._loaded, config.release, config.load)
+        return force > (np.minimum(config.still_load, moving) if still else moving)

@@ -89,7 +89,7 @@ class KalmanEstimator:
         if elapsed >= self._period - 1e-6 or elapsed <= 0.0:
             elapsed = max(elapsed, 0.0)
             up_b = self._filter.state.R_wb[2]
-            self._detector.update(geometry, joints.effort, up_b, elapsed)
+            self._detector.update(geometry, joints.effort, joints.velocity, up_b, elapsed)
             reading = FootReading(
                 geometry, leg_values(joints.velocity), self._detector.standing, self._detector.weights
             )
