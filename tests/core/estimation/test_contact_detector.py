@@ -72,6 +72,8 @@ def pressing(kinematics, newtons):
 def test_a_foot_stands_from_the_load_on_after_the_delay_and_until_the_release(kinematics):
     config = ContactConfig(load=100.0, release=60.0, delay=0.02)
     detector = ContactDetector(config)
+    see(detector, kinematics, pressing(kinematics, (200, 200)), times=50)  # first steps
+    see(detector, kinematics, pressing(kinematics, (10, 10)), times=5)
     assert see(detector, kinematics, pressing(kinematics, (90, 90)), times=20) == (False, False)
     assert see(detector, kinematics, pressing(kinematics, (120, 90)), times=4) == (False, False)  # 16 ms
     assert see(detector, kinematics, pressing(kinematics, (120, 90))) == (True, False)
@@ -79,11 +81,16 @@ def test_a_foot_stands_from_the_load_on_after_the_delay_and_until_the_release(ki
     assert see(detector, kinematics, pressing(kinematics, (50, 90))) == (False, False)
 
 
-def test_a_quiet_foot_stands_under_little_load_and_noise_of_the_encoders_is_no_motion(kinematics):
+def test_until_it_moves_for_the_first_time_a_foot_stands_under_little_load(kinematics):
     detector = ContactDetector(ContactConfig(load=100.0, release=60.0, still_load=40.0, still_speed=0.3, delay=0.0))
     effort, noise = pressing(kinematics, (50, 30)), np.random.default_rng(0).normal(0.0, 0.1, 29)
+    assert see(detector, kinematics, effort, joint_vel=noise, times=500) == (True, False)
+    see(detector, kinematics, np.full(29, 1e-3), times=100)  # legs that move in the air are no steps
     assert see(detector, kinematics, effort, joint_vel=noise) == (True, False)
-    assert see(detector, kinematics, effort, joint_vel=np.full(29, 0.35)) == (False, False)
+    assert see(detector, kinematics, effort, joint_vel=np.full(29, 0.35), times=30) == (False, False)
+    assert see(detector, kinematics, effort, joint_vel=noise, times=500) == (False, False)
+    detector.reset()
+    assert see(detector, kinematics, effort, joint_vel=noise) == (True, False)
 
 
 def test_a_foot_that_is_far_above_the_other_one_does_not_stand_whatever_its_torques(kinematics):

@@ -2,7 +2,10 @@
 
 A leg that pushes the floor with a force f has torques -J^T f in its joints, its own weight and inertia left aside
 (a tenth of the robot's): the least-squares force of the six joints tells a standing from a swinging foot within a
-few samples, on any ground. A robot that stands quietly has half of its weight on each foot, less than a walking one.
+few samples, on any ground.
+
+Before its first steps a robot stands quietly, with half of its weight on each foot, less than a walking one has on the
+foot it stands on, and the filter has all to learn: gravity, biases. Until it has moved, a lower load is enough.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from ..types import Array
 from .contact import POINTS_PER_FOOT
 from .foot_geometry import FEET, LEG_JOINTS, FootGeometry, leg_values
 
+_FIRST_STEPS = 0.1
+"""A robot has moved when it has done so for this long [s]."""
 _RIDGE = 1e-4
 """Keeps the force finite with a stretched leg [m^2]."""
 
@@ -28,10 +33,14 @@ class ContactConfig:
     load: float = param(110.0, unit="N", lo=10.0, hi=400.0, doc="Vertical force from which a foot stands.")
     release: float = param(80.0, unit="N", lo=0.0, hi=400.0, doc="Vertical force below which it no longer does.")
     still_load: float = param(
-        40.0, unit="N", lo=0.0, hi=400.0, doc="The same two while the legs are still, where a foot may bear little."
+        40.0, unit="N", lo=0.0, hi=400.0, doc="The same two until the robot moves for the first time."
     )
     still_speed: float = param(
-        0.3, unit="rad/s", lo=0.0, hi=10.0, doc="Legs are still below this joint velocity, root of the mean square."
+        0.3,
+        unit="rad/s",
+        lo=0.0,
+        hi=10.0,
+        doc="Legs that stand move from this joint velocity on, root of the mean square.",
     )
     delay: float = param(
         0.02, unit="s", lo=0.0, hi=0.5, doc="A foot that touches down slides and tilts for this long before it stands."
@@ -78,6 +87,8 @@ class ContactDetector:
         """Whether the left and the right foot stand, shape (2,)."""
         self._loaded: NDArray[np.bool_] = np.zeros(FEET, dtype=bool)
         self._since: Array = np.zeros(FEET)
+        self._moved = 0.0
+        """How long it has moved on its feet, up to now [s]."""
         self.weights: Array = np.full((FEET, POINTS_PER_FOOT), 1.0 / POINTS_PER_FOOT)
         """Share of each sole point in its foot's point of contact, shape (2, P)."""
 
@@ -99,18 +110,18 @@ class ContactDetector:
         share = 1.0 if dt <= 0.0 else dt / (dt + config.settle)
         self.weights = np.where(self.standing[:, None], self.weights + share * (fresh - self.weights), fresh)
         low = lowest - np.min(lowest) < config.lift
-        still = float(np.sqrt(np.mean(np.square(leg_values(joint_vel))))) < config.still_speed
-        self._loaded = low & self._pressed(geometry, effort, up_b, lowest - np.min(lowest), still)
+        self._loaded = low & self._pressed(geometry, effort, up_b, lowest - np.min(lowest))
         self._since = np.where(self._loaded, self._since + dt, 0.0)
         self.standing = self._loaded & (self._since >= config.delay)
+        if float(np.sqrt(np.mean(np.square(leg_values(joint_vel))))) >= config.still_speed and self.standing.any():
+            self._moved += dt
 
-    def _pressed(
-        self, geometry: FootGeometry, effort: Array, up_b: Array, lift: Array, still: bool
-    ) -> NDArray[np.bool_]:
+    def _pressed(self, geometry: FootGeometry, effort: Array, up_b: Array, lift: Array) -> NDArray[np.bool_]:
         config = self._config
         torques = effort[: FEET * LEG_JOINTS]
         if not np.all(np.isfinite(torques)) or not np.any(torques):
             return lift < config.level
         force = vertical_forces(geometry, geometry.contact(self.weights), effort, up_b)
-        moving = np.where(self._loaded, config.release, config.load)
-        return force > (np.minimum(config.still_load, moving) if still else moving)
+        if self._moved < _FIRST_STEPS:
+            return force > min(config.still_load, config.release)
+        return force > np.where(self._loaded, config.release, config.load)
