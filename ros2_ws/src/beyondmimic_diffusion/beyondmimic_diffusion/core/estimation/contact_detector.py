@@ -52,7 +52,7 @@ class ContactConfig:
         0.01, unit="m", lo=0.001, hi=0.1, doc="Sole points this far above the foot's lowest do not touch the floor."
     )
     settle: float = param(
-        0.03, unit="s", lo=0.0, hi=0.5, doc="Time in which the point of contact follows a foot that rolls."
+        0.1, unit="s", lo=0.0, hi=0.5, doc="Time in which the point of contact follows a foot that rolls."
     )
 
     def __post_init__(self) -> None:

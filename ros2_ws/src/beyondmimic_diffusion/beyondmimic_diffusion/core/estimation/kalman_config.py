@@ -30,7 +30,7 @@ class KalmanConfig:
         0.12, unit="rad/s", lo=1e-4, hi=5.0, doc="Standard deviation of a joint velocity's error."
     )
     foot_drift: float = param(
-        0.006, unit="m/sqrt(s)", lo=1e-5, hi=1.0, doc="How far a standing foot's point of contact wanders."
+        0.012, unit="m/sqrt(s)", lo=1e-5, hi=1.0, doc="How far a standing foot's point of contact wanders."
     )
     foot_turn: float = param(0.016, unit="rad/sqrt(s)", lo=1e-5, hi=3.0, doc="How far a standing foot turns.")
     slip_average: float = param(
