@@ -42,7 +42,7 @@ from ..ros.conversions import (
 )
 from ..ros.diagnostics import Diagnosis, Level
 from ..ros.goal_reader import GoalReader
-from ..ros.lifecycle import ManagedNode, prefer_realtime, prefer_this_process, run
+from ..ros.lifecycle import ManagedNode, give_back_memory, prefer_realtime, prefer_this_process, run
 from ..ros.side_node import SideNode
 
 _STATUS_PERIOD = 0.1
@@ -243,6 +243,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
             successor = load_successor(request.path, config.backend, self._policy.manifest)
             _warm_up(successor, config)
             self._adopt(successor)
+            give_back_memory()  # that of the policy before
             response.success = True
             self._tell_policy()
         except Exception as error:  # whatever a network's runtime raises: the policy before goes on

@@ -7,6 +7,8 @@ and ends with exit code 1 if that fails, so that a start-up script notices.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import os
 import signal
@@ -162,6 +164,16 @@ def _settle() -> None:
     gc.collect()
     gc.freeze()
     sys.setswitchinterval(_SWITCH_INTERVAL)
+
+
+def give_back_memory() -> None:
+    """After something large has been dropped: collect garbage, and let the C library give its free pages back.
+
+    It takes some milliseconds; glibc alone can do the latter, and does not by itself between two large allocations.
+    """
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def prefer_this_process(niceness: int = -10) -> bool:
