@@ -15,7 +15,7 @@ class KalmanConfig:
         2e-3, unit="rad/s/sqrt(Hz)", lo=1e-6, hi=0.1, doc="White noise of the gyro: std of a sample / sqrt(its rate)."
     )
     acc_noise: float = param(
-        0.045, unit="m/s^2/sqrt(Hz)", lo=1e-5, hi=1.0, doc="White noise of the accelerometer, vibration included."
+        0.034, unit="m/s^2/sqrt(Hz)", lo=1e-5, hi=1.0, doc="White noise of the accelerometer, vibration included."
     )
     gyro_bias_walk: float = param(2e-4, unit="rad/s/sqrt(s)", lo=0.0, hi=0.1, doc="How fast the gyro's biases wander.")
     acc_bias_walk: float = param(
@@ -30,9 +30,9 @@ class KalmanConfig:
         0.12, unit="rad/s", lo=1e-4, hi=5.0, doc="Standard deviation of a joint velocity's error."
     )
     foot_drift: float = param(
-        0.012, unit="m/sqrt(s)", lo=1e-5, hi=1.0, doc="How far a standing foot's point of contact wanders."
+        0.008, unit="m/sqrt(s)", lo=1e-5, hi=1.0, doc="How far a standing foot's point of contact wanders."
     )
-    foot_turn: float = param(0.016, unit="rad/sqrt(s)", lo=1e-5, hi=3.0, doc="How far a standing foot turns.")
+    foot_turn: float = param(0.008, unit="rad/sqrt(s)", lo=1e-5, hi=3.0, doc="How far a standing foot turns.")
     slip_average: float = param(
         0.04, unit="s", lo=0.001, hi=1.0, doc="Time over which a standing foot's speed is averaged to see it slip."
     )
