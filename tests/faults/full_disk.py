@@ -1,6 +1,6 @@
-"""A recorder of all topics whose file may not grow: ``python -m tests.faults.full_disk FILE``.
+"""A recorder of all topics whose disk is full: ``python -m tests.faults.full_disk FILE``.
 
-Ends with 0 once the recorder has said that it stopped.
+Says ``ready``, and records from the first line it is told. Ends with 0 once the recorder has said that it stopped.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ def main() -> int:
     path = Path(sys.argv[1])
     rclpy.init()
     node = rclpy.create_node("recorder_on_a_full_disk", start_parameter_services=False, enable_rosout=False)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
     file = McapFile(path)
     recorder = Recorder(node, file)
     end = time.monotonic() + _PATIENCE

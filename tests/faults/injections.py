@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import subprocess
 import time
 from collections.abc import Callable
 
@@ -203,9 +204,21 @@ def hogs(rig: Rig) -> None:
         rig.helper("-c", "while True: pass")
 
 
-def recorder_on_a_full_disk(rig: Rig) -> None:
-    """A recorder that may write little more than the beginning of its file."""
-    rig.tools["recorder"] = rig.helper("-m", "tests.faults.full_disk", str(rig.folder / "full.mcap"))
+def recorder(rig: Rig) -> None:
+    """A recorder that waits, started before the walk: a Python that starts costs a core for seconds."""
+    process = rig.helper("-m", "tests.faults.full_disk", str(rig.folder / "full.mcap"), stdin=subprocess.PIPE)
+    rig.tools["recorder"] = process
+    said = process.stdout.readline() if process.stdout is not None else ""
+    if said.strip() != "ready":
+        raise RigError(f"the recorder did not start: {said.strip()}")
+    rig.walk()
+
+
+def record_on_a_full_disk(rig: Rig) -> None:
+    """It records, and may write little more than the beginning of its file."""
+    stdin = rig.tools["recorder"].stdin
+    stdin.write("record\n")
+    stdin.flush()
 
 
 def swap_policy(rig: Rig) -> None:
