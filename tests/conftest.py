@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
+from beyondmimic_diffusion.ros.transport import use_sockets
 from hypothesis import settings
 
 for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -16,7 +16,7 @@ for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 # Linux hands out to anybody.
 os.environ.setdefault("ROS_DOMAIN_ID", str(43 + os.getpid() % 58))
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(Path(__file__).parent / "fastdds.xml"))
+use_sockets()
 
 settings.register_profile("beyondmimic", deadline=None, derandomize=True)  # same examples on each run, no wall clock
 settings.load_profile("beyondmimic")

@@ -23,13 +23,15 @@ _PATIENCE = 30.0
 def main() -> int:
     """The command line."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as on a full disk: an error, not a signal
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT))
     path = Path(sys.argv[1])
     rclpy.init()
     node = rclpy.create_node("recorder_on_a_full_disk", start_parameter_services=False, enable_rosout=False)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (LIMIT, LIMIT)
+    )  # not before: the middleware's shared memory is a file, too
     file = McapFile(path)
     recorder = Recorder(node, file)
     end = time.monotonic() + _PATIENCE

@@ -11,6 +11,7 @@ from pathlib import Path
 import rclpy
 from beyondmimic_diffusion.bringup import Bringup, ros_environment
 from beyondmimic_diffusion.graph import BringupArguments
+from beyondmimic_diffusion.ros.transport import use_sockets
 from rclpy.signals import SignalHandlerOptions
 
 from .rig import CLOCK_OFFSET, PATIENCE, Rig
@@ -45,6 +46,7 @@ def running_rig(
     environment = ros_environment()
     os.environ.update({name: environment[name] for name in ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE")})
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_INSIDE), environment.get("PYTHONPATH", ""))))
+    use_sockets()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
         arguments = BringupArguments(policy=policy, params_file=str(parameters))

@@ -32,6 +32,15 @@ def environment():
 
 
 @pytest.fixture
+def with_shared_memory(environment, tmp_path):
+    """As somebody has it who has chosen the middleware's settings himself."""
+    profile = tmp_path / "own.xml"
+    profile.write_text('<dds xmlns="http://www.eprosima.com"><profiles/></dds>')
+    own = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(profile), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+    return {**environment, **own}
+
+
+@pytest.fixture
 def words(policy_folder):
     return ["sim:=mujoco", f"policy:={policy_folder}"]
 
@@ -79,13 +88,14 @@ def test_every_node_comes_up_and_speaks_and_all_are_gone_afterwards(ros, words, 
         assert bringup.failed() is None, lines
         # the same parameters by name as in the table: the simulator's truth
         assert robot[-1].odom_source == bm.RobotState.ODOM_SIM_TRUTH
+        assert not any(shared_memory(pid) for pid in processes.values())  # nobody waits for another's process
     assert not any(alive(pid) for pid in processes.values())
     assert not any("Traceback" in line for line in lines), lines
 
 
-def test_when_a_node_dies_the_others_are_ended_and_the_exit_code_says_so(words, environment):
+def test_when_a_node_dies_the_others_are_ended_and_the_exit_code_says_so(words, with_shared_memory):
     lines = []
-    with Bringup(parse_arguments(words), environment, lines.append) as bringup:
+    with Bringup(parse_arguments(words), with_shared_memory, lines.append) as bringup:
         wait(lambda: any("DISARMED" in line for line in lines))
         wait(lambda: bringup.failed() or shared_memory(bringup.processes["state_estimator"]))
         segments = shared_memory(bringup.processes["state_estimator"])
@@ -117,9 +127,11 @@ def test_with_use_respawn_a_dead_estimator_comes_back_and_speaks_again(ros, word
     assert any("state_estimator has ended with exit code -9; starting it again" in line for line in lines)
 
 
-def test_ctrl_c_ends_the_program_with_0_its_nodes_and_their_shared_memory(words, environment):
+def test_ctrl_c_ends_the_program_with_0_its_nodes_and_their_shared_memory(words, with_shared_memory):
     command = [sys.executable, "-m", "beyondmimic_diffusion.bringup", *words]
-    program = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+    program = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=with_shared_memory, start_new_session=True
+    )
     for line in program.stderr:
         if "DISARMED" in line:
             break

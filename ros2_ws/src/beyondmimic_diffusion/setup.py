@@ -29,6 +29,7 @@ setup(
     maintainer_email=MANIFEST.find("maintainer").get("email"),
     license=MANIFEST.findtext("license"),
     packages=find_packages(include=[NAME, NAME + ".*"]),
+    package_data={NAME: ["ros/*.xml"]},
     python_requires=">=3.11",
     install_requires=["numpy>=1.26", "PyYAML>=6", "scikit-image>=0.22", "scipy>=1.11"],
     extras_require={

@@ -8,10 +8,9 @@ from pathlib import Path
 from .arguments import BringupArguments
 from .core.errors import ConfigError
 from .graph import ENCLAVES, make_graph
+from .ros.transport import stays_on_this_machine
 
 _INTERFACES = Path("/sys/class/net")
-_CLOSED = ("LOCALHOST", "OFF")
-"""Values of ROS_AUTOMATIC_DISCOVERY_RANGE with which a node finds no other machine."""
 
 
 def check_machine(arguments: BringupArguments, environment: Mapping[str, str], interfaces: Path = _INTERFACES) -> None:
@@ -63,9 +62,6 @@ def operator_notes(arguments: BringupArguments) -> tuple[str, ...]:
 
 def _check_ros(arguments: BringupArguments, environment: Mapping[str, str]) -> None:
     domain = environment.get("ROS_DOMAIN_ID", "0").strip() or "0"
-    # Without a word, ROS 2 Jazzy looks for others on the whole network.
-    closed = environment.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET").upper() in _CLOSED
-    closed = closed or environment.get("ROS_LOCALHOST_ONLY", "0") == "1"
     if not domain.isdigit():
         raise ConfigError(f"bringup: ROS_DOMAIN_ID={domain} is not a number; set it to e.g. 42")
     if arguments.unitree and int(domain) == arguments.domain:
@@ -73,7 +69,7 @@ def _check_ros(arguments: BringupArguments, environment: Mapping[str, str]) -> N
             f"bringup: ROS_DOMAIN_ID={domain} is the domain of the robot's own DDS: our topics have no business there, "
             "and there are too few ports for both; unset it (42), or set another"
         )
-    if not arguments.real and int(domain) == 0 and not closed:
+    if not arguments.real and int(domain) == 0 and not stays_on_this_machine(environment):
         raise ConfigError(
             "bringup: ROS_DOMAIN_ID=0 on an open network is where a Unitree robot listens, and this is a simulation; "
             "unset ROS_DOMAIN_ID (42), or set ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST"

@@ -29,6 +29,7 @@ from std_srvs.srv import Trigger
 from ..core.errors import BeyondMimicError
 from .diagnostics import Diagnostics, Heartbeat
 from .parameters import NodeParameters
+from .transport import use_sockets
 
 C = TypeVar("C")
 REFUSED = 1
@@ -144,6 +145,7 @@ def run(make_node: Callable[[], Node], close: Callable[[Any], None] | None = Non
             tick that publishes waits for their locks, and they must not be starved meanwhile; 0: none.
     """
     prefer_realtime(realtime_priority)
+    use_sockets()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     stop: Future = Future()
     for number in (signal.SIGINT, signal.SIGTERM):

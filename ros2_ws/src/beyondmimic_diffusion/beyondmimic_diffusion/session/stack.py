@@ -25,6 +25,7 @@ from ..core.errors import BeyondMimicError
 from ..graph import BringupArguments
 from ..ros import qos
 from ..ros.conversions import time_to_msg
+from ..ros.transport import use_sockets
 from .console import Console
 from .mcap_file import McapFile
 from .recorder import Recorder
@@ -227,6 +228,7 @@ def running_stack(
 
     log = NodeLog(out / "nodes.log", console)
     file = McapFile(out / "session.mcap")
+    use_sockets()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     stack: Stack | None = None
     try:
