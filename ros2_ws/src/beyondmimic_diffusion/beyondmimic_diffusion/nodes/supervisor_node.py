@@ -31,7 +31,7 @@ _SEEING_OUT = 10.0
 """How long the executor may take to end [s]; it is killed before by those who start and end nodes."""
 _MIDDLEWARE_PRIORITY = 15
 """Of the middleware's threads, which run before any parameter is known."""
-_LOOK = 0.004
+_LOOK = 0.002
 """How often the executor's progress is looked at [s]."""
 
 
@@ -137,8 +137,8 @@ class SupervisorNode(Node):
         self._takeovers += 1
         silence = 1e3 * self._watch.silence
         gone = "stands still" if self._lease.executor_lives else "is gone"
-        self._damping_pub.publish(Bool(data=True))
         self.get_logger().error(f"action_executor {gone}: no command for {silence:.0f} ms; damping")
+        self._damping_pub.publish(Bool(data=True))
 
     def _give_back(self) -> None:
         self._lease.give_back()
