@@ -42,7 +42,7 @@ from ..ros.conversions import (
 )
 from ..ros.diagnostics import Diagnosis, Level
 from ..ros.goal_reader import GoalReader
-from ..ros.lifecycle import ManagedNode, give_back_memory, prefer_realtime, prefer_this_process, run
+from ..ros.lifecycle import ManagedNode, give_back_memory, map_large_blocks, prefer_realtime, prefer_this_process, run
 from ..ros.side_node import SideNode
 
 _STATUS_PERIOD = 0.1
@@ -323,6 +323,7 @@ def _warm_up(policy: LoadedPolicy, config: DiffusionPlannerConfig) -> None:
 def main() -> None:
     """Entry point; plans are due every 40 ms, so this process goes first where that is permitted."""
     prefer_this_process()
+    map_large_blocks()  # load_engine drops a policy
     run(DiffusionPlannerNode, close=lambda node: node.deactivate() if node.active else None)
 
 

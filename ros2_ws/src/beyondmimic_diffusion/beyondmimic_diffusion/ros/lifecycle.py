@@ -36,6 +36,8 @@ REFUSED = 1
 """Exit code of a node that could not start."""
 _SWITCH_INTERVAL = 0.0005
 """How long one Python thread may keep another waiting [s]."""
+_M_MMAP_THRESHOLD = -3
+"""Of glibc's mallopt."""
 _SLICE = 0.25
 """How long a node is served before Python may look at signals [s]."""
 
@@ -176,6 +178,16 @@ def give_back_memory() -> None:
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def map_large_blocks(size: int = 256 * 1024) -> None:
+    """Let the C library map each block of ``size`` bytes and more by itself: freed, its memory goes back at once.
+
+    By default glibc raises that size each time such a block is freed, and large blocks then leave holes between small
+    ones. For a process that now and then drops something large; before the first of it is loaded.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, size)
 
 
 def prefer_this_process(niceness: int = -10) -> bool:
