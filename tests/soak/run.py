@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 
 from tests.faults.fault import Fault
+from tests.faults.injections import swap_policy
 from tests.faults.rig import Rig, RigError
 from tests.faults.stack import running_rig
 
@@ -22,6 +23,8 @@ GOAL_TIME = (3.0, 8.0)
 """Simulated time for which a random velocity is asked for [s]."""
 FAULT_SHARE = 0.4
 """How often a goal is followed by a fault."""
+_PEAKS = 2
+"""How often the policy is loaded anew in the warm-up."""
 _AFTER = 0.5
 """The executor reports a change that a fault has caused so much later at most [s]."""
 
@@ -128,6 +131,8 @@ def soak(
             with running_rig(folder, real_time_factor, policy, executor) as rig:
                 watcher = Watcher(rig, record, start)
                 try:
+                    if any(fault.inject is swap_policy for fault in faults):
+                        _peak(rig, watcher, record)
                     while watcher.t < seconds:
                         _one_goal(rig, watcher, record, rng)
                         if faults and rng.random() < FAULT_SHARE and watcher.t < seconds:
@@ -150,6 +155,15 @@ def explained(watcher: Watcher, record: Record, cause: str) -> Iterator[None]:
     finally:
         time.sleep(0.1)
         record.spans.append(Span(start - 0.05, watcher.t + _AFTER, cause))
+
+
+def _peak(rig: Rig, watcher: Watcher, record: Record) -> None:
+    """Have the planner reach its largest memory, two policies at once, in the warm-up: what comes on top is a leak."""
+    with explained(watcher, record, "warm-up"):
+        rig.walk()
+        for _ in range(_PEAKS):
+            swap_policy(rig)
+            rig.walk()
 
 
 def _one_goal(rig: Rig, watcher: Watcher, record: Record, rng: np.random.Generator) -> None:
