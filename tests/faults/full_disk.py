@@ -29,9 +29,8 @@ def main() -> int:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
-    resource.setrlimit(
-        resource.RLIMIT_FSIZE, (LIMIT, LIMIT)
-    )  # not before: the middleware's shared memory is a file, too
+    # Not before: the files that the middleware makes for its nodes must fit.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT))
     file = McapFile(path)
     recorder = Recorder(node, file)
     end = time.monotonic() + _PATIENCE
