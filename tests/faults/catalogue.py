@@ -36,12 +36,10 @@ from .injections import (
     with_nan,
 )
 from .reactions import (
-    STOPPED,
     damped_by_supervisor,
     first_damping,
     frozen_and_back,
     goes_on,
-    holds_then,
     plans_refused,
     reaches,
     recorder_gives_up,
@@ -49,6 +47,8 @@ from .reactions import (
     says,
     stands,
     states_dropped,
+    steps_then_walks,
+    steps_to_a_stand,
     survives,
 )
 from .rig import Rig
@@ -59,21 +59,23 @@ and the fault comes up to 40 ms before the plan that it prevents [s]."""
 STATE_LOSS = 0.15
 """``watchdog.state_damp`` is 0.1 s; the report comes with the tick [s]."""
 _REFUSED = "refused, counted; walks on"
-_SURVIVES = "walks on, or coasts, then DAMPING; commands go on"
+_KEPT = "plans dropped; kept on its feet; walks on with new ones"
+_STEPS = "coasts, then steps to a stand"
+_SURVIVES = "walks on, or steps to a stand, or DAMPING; commands go on"
 _E_STOP_BUTTON = 1
 """Of the joystick; the executor's default."""
 
 
 CATALOGUE: tuple[Fault, ...] = (
-    Fault("planner_killed", "planner process killed", "coasts, then DAMPING", PLAN_LOSS, "sim",
-          send("diffusion_planner", signal.SIGKILL), reaches(*STOPPED), restart("diffusion_planner")),
-    Fault("planner_frozen", "planner process frozen", "coasts, then DAMPING", PLAN_LOSS, "sim",
-          send("diffusion_planner", signal.SIGSTOP), reaches(*STOPPED), send("diffusion_planner", signal.SIGCONT)),
+    Fault("planner_killed", "planner process killed", _STEPS, PLAN_LOSS, "sim",
+          send("diffusion_planner", signal.SIGKILL), steps_to_a_stand, restart("diffusion_planner")),
+    Fault("planner_frozen", "planner process frozen", _STEPS, PLAN_LOSS, "sim",
+          send("diffusion_planner", signal.SIGSTOP), steps_to_a_stand, send("diffusion_planner", signal.SIGCONT)),
     Fault("executor_frozen", "executor process frozen, thawed later",
           "supervisor damps; thawed: FAULT, silent, arming refused", 0.06, "steady",
           send("action_executor", signal.SIGSTOP), frozen_and_back, send("action_executor", signal.SIGCONT)),
-    Fault("estimator_frozen", "state estimator frozen", "coasts, then DAMPING", PLAN_LOSS, "sim",
-          send("state_estimator", signal.SIGSTOP), reaches(*STOPPED), send("state_estimator", signal.SIGCONT)),
+    Fault("estimator_frozen", "state estimator frozen", _STEPS, PLAN_LOSS, "sim",
+          send("state_estimator", signal.SIGSTOP), steps_to_a_stand, send("state_estimator", signal.SIGCONT)),
     Fault("guidance_frozen", "guidance server frozen in mid-command", "goal expires; stands on its feet", 5.0, "sim",
           send("guidance_task_server", signal.SIGSTOP), stands, send("guidance_task_server", signal.SIGCONT)),
     Fault("commands_stop", "cmd_vel stops in mid-command", "command expires; stands on its feet", 5.0, "sim",
@@ -88,8 +90,8 @@ CATALOGUE: tuple[Fault, ...] = (
           sensors("nan"), reaches("DAMPING", by="age"), sensors("none")),
     Fault("sensors_old", "joint_states and imu/data stamped 1 s ago", "HOLD, then DAMPING", STATE_LOSS, "steady",
           sensors("old"), reaches("DAMPING", by="age"), sensors("none")),
-    Fault("sensors_future", "joint_states and imu/data stamped in 1 s", "coasts, then DAMPING", PLAN_LOSS, "sim",
-          sensors("future"), reaches(*STOPPED), sensors("none")),
+    Fault("sensors_future", "joint_states and imu/data stamped in 1 s", _STEPS, PLAN_LOSS, "sim",
+          sensors("future"), steps_to_a_stand, sensors("none")),
     Fault("state_nan", "robot_state with NaN", _REFUSED, 0.5, "sim",
           forged_state, refuses(states_dropped), no_states, count_states),
     Fault("plan_nan", "plans with NaN", _REFUSED, 0.5, "sim", forged_plan(with_nan), refuses(plans_refused)),
@@ -112,10 +114,10 @@ CATALOGUE: tuple[Fault, ...] = (
     Fault("e_stop_button", "the joystick's e-stop button pressed", "E_STOP: damping", 0.05, "steady",
           lambda rig: rig.operator.press(_E_STOP_BUTTON), first_damping("E_STOP"), lambda rig: rig.operator.press()),
     Fault("paused", "simulation paused for 2 s", "last command stays; walks on", None, "sim", pause, goes_on()),
-    Fault("clock_back", "clock set back by 1 s", "plans dropped, HOLD; then new plans, or DAMPING", 0.1, "steady",
-          clock_jump(-1.0), holds_then),
-    Fault("clock_ahead", "clock set ahead by 1 s", "plans dropped, HOLD; then new plans, or DAMPING", 0.1, "steady",
-          clock_jump(1.0), holds_then),
+    Fault("clock_back", "clock set back by 1 s", _KEPT, 0.1, "steady",
+          clock_jump(-1.0), steps_then_walks),
+    Fault("clock_ahead", "clock set ahead by 1 s", _KEPT, 0.1, "steady",
+          clock_jump(1.0), steps_then_walks),
     Fault("slow_clock", "real-time factor halved", "walks on", None, "sim",
           lambda rig: rig.set_parameter("mujoco_sim", "real_time_factor", 0.5 * rig.factor), goes_on(3.0),
           lambda rig: rig.set_parameter("mujoco_sim", "real_time_factor", rig.factor)),

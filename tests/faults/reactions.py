@@ -13,7 +13,10 @@ from .rig import Rig, RigError
 
 STANDS = 0.15
 """Mean speed over a second below which the robot stands [m/s]."""
-STOPPED = ("DAMPING", "RETURN_TO_STAND")
+_REST = 6.0
+"""A robot that is kept on its feet is at rest within this [s of simulated time]."""
+_RESUMES = 5.0
+"""Plans come again within this after the clock was set [s]."""
 _DOWN = ("DAMPING", "E_STOP", "FAULT", "DISARMED")
 
 
@@ -163,7 +166,7 @@ def says(node: str, text: str) -> Callable[[Rig, Moment], float]:
 
 
 def survives(seconds: float = 4.0) -> Reaction:
-    """It walks on, or loses its plans and is damped by the executor; commands never stop, nothing breaks."""
+    """It walks on, or loses plans and is kept on its feet or damped; commands never stop, nothing breaks."""
 
     def wait(rig: Rig, since: Moment) -> Outcome:
         walked = rig.for_sim(seconds, lambda: not rig.ears.up or rig.ears.mode in _DOWN)
@@ -173,12 +176,12 @@ def survives(seconds: float = 4.0) -> Reaction:
             problems += ("the supervisor took over",)
         if rig.ears.mode in ("FAULT", "E_STOP", "DISARMED"):
             problems += (f"it ends in {rig.ears.mode}: {rig.ears.reports[-1].message}",)
-        if not walked and rig.ears.mode not in ("DAMPING", "RETURN_TO_STAND"):
+        if not walked and rig.ears.mode != "DAMPING":
             problems += (f"down in {rig.ears.mode} (up: {rig.ears.up})",)
+        stood = any(report.mode == "RETURN_TO_STAND" for report in rig.ears.since(since))
         gaps = [b.at - a.at for a, b in _pairs(rig, since)]
-        note = (
-            "walks on" if walked else "damped"
-        ) + f"; longest wait for a command {1e3 * max(gaps, default=0):.0f} ms"
+        end = "damped" if not walked else "kept on its feet" if stood else "walks on"
+        note = f"{end}; longest wait for a command {1e3 * max(gaps, default=0):.0f} ms"
         return Outcome(0.0, problems, note)
 
     return wait
@@ -189,21 +192,36 @@ def _pairs(rig: Rig, since: Moment):
     return zip(frames, frames[1:], strict=False)
 
 
-def holds_then(rig: Rig, since: Moment) -> Outcome:
-    """Plans are dropped and the executor holds; within its holding limit it plays new ones or damps.
+def steps_to_a_stand(rig: Rig, since: Moment) -> Outcome:
+    """The executor keeps the robot on its feet until it is at rest; timed until it begins to."""
+    outcome = reaches("RETURN_TO_STAND")(rig, since)
+    if outcome.seconds is None:
+        return outcome
+    ears, start = rig.ears, since.sim + outcome.seconds
+    fallen = lambda: not ears.up or ears.mode != "RETURN_TO_STAND"  # noqa: E731
+    rig.for_sim(_REST, lambda: fallen() or (ears.sim > start + 1.0 and ears.speed() < STANDS))
+    problems = outcome.problems + numbers(rig, since)
+    if fallen() or ears.speed() >= STANDS:
+        problems += (f"{ears.mode}, speed {ears.speed():.2f} m/s, up {ears.up}",)
+    return Outcome(outcome.seconds, problems, f"at rest after {ears.sim - start:.1f} s")
+
+
+def steps_then_walks(rig: Rig, since: Moment) -> Outcome:
+    """Plans are dropped and the robot is kept on its feet; new plans come, and it walks on.
 
     Timed from the moment at which this program, too, heard the clock jump.
     """
-    outcome = reaches("HOLD", by="steady", saying="clock jumped")(rig, since)
+    outcome = reaches("RETURN_TO_STAND", by="steady", saying="clock jumped")(rig, since)
     if outcome.seconds is None:
         return outcome
     seconds = max(0.0, since.steady + outcome.seconds - rig.ears.set_at)
-    time.sleep(1.0)
-    if rig.ears.mode not in ("TRACKING", "COASTING", "DAMPING"):
-        return Outcome(seconds, (*outcome.problems, f"a second later it is in {rig.ears.mode}"))
+    problems = outcome.problems
+    with contextlib.suppress(RigError):
+        rig.until(lambda: rig.ears.mode != "RETURN_TO_STAND", _RESUMES, "plans")
+    if rig.ears.mode not in ("TRACKING", "COASTING"):
+        return Outcome(seconds, (*problems, f"{_RESUMES:.0f} s later it is in {rig.ears.mode}"))
     rig.ears.forget()
-    walks = rig.ears.mode != "DAMPING" and rig.for_sim(1.5, lambda: not rig.ears.up or rig.ears.mode in _DOWN)
-    return Outcome(seconds, outcome.problems, "walks on" if walks else "damped")
+    return Outcome(seconds, problems + walked_on(rig, since, 2.0), "walks on")
 
 
 def stands(rig: Rig, since: Moment) -> Outcome:

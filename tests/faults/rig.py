@@ -35,6 +35,8 @@ CLOCK_OFFSET = 100.0
 PATIENCE = 90.0
 """How long a part of the stack may take to come up on a busy machine [s]."""
 _ATTEMPTS = 4
+_RESUMES = 3.0
+"""A robot that is kept on its feet gets so long to go on with new plans [s of simulated time]."""
 _RUN_UP, _WALKING_ON = 3.0, 1.0
 """Walk before an injection, from standing and where it walks already [s of simulated time]."""
 
@@ -193,6 +195,8 @@ class Rig:
         for _ in range(_ATTEMPTS):
             self.until(self._planning, PATIENCE, "planner")
             walks = self.ears.up and self.ears.mode == "TRACKING" and self.ears.speed() > 0.6 * SPEED
+            if self.ears.up and self.ears.mode == "RETURN_TO_STAND":  # plans come again: it goes on by itself
+                self.for_sim(_RESUMES, lambda: self.ears.mode != "RETURN_TO_STAND")
             if not (self.ears.up and self.ears.mode == "TRACKING"):
                 self.stand_up()
             self.operator.velocity = velocity

@@ -87,6 +87,10 @@ class Loop:
             self._step(wanted)
         return self.moments[first:]
 
+    def push(self, delta: tuple[float, float]) -> None:
+        """Change the root's velocity at once [m/s], world axes."""
+        self._sim.push(np.array(delta))
+
     def _step(self, goals: Sequence[Goal]) -> None:
         now = START + self._tick * TICK_DT
         state = replace(self._sim.state(), stamp=now)

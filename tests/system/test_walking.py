@@ -6,8 +6,8 @@ phase and the pull of a 2 s average shift it by up to 0.05 m/s.
 
 import numpy as np
 import pytest
+from beyondmimic_diffusion.core.engine.walker_network import open_standing
 from beyondmimic_diffusion.core.execution import ExecutorMode, StandingConfig
-from beyondmimic_diffusion.core.execution.robot_limits import g1_standing
 from system.loop import START, TICK_DT, Loop, mean_velocity, upright
 
 pytestmark = pytest.mark.sim
@@ -55,9 +55,9 @@ def test_when_plans_stop_while_it_walks_the_executor_coasts_and_then_damps_withi
             )
 
 
-def test_when_plans_stop_while_it_stands_it_is_kept_standing_and_goes_on_when_they_come_again(policy):
+def test_when_plans_stop_while_it_stands_its_ankles_keep_it_standing_and_goes_on_when_they_come_again(policy):
     loop = Loop(policy)
-    loop.stand_with(g1_standing(StandingConfig(), np.array(policy.manifest.default_joint_pos)))
+    loop.stand_with(open_standing(StandingConfig(policy=""), policy.manifest))
     loop.run(2.5)
     loop.planning = False
     alone = loop.run(4.0)
@@ -69,14 +69,33 @@ def test_when_plans_stop_while_it_stands_it_is_kept_standing_and_goes_on_when_th
     assert upright(again[-1])
 
 
-def test_when_plans_stop_while_it_walks_it_is_damped_though_it_could_be_kept_standing(policy):
+def test_when_plans_stop_while_it_walks_it_is_damped_where_there_are_only_the_ankles(policy):
     loop = Loop(policy)
-    loop.stand_with(g1_standing(StandingConfig(), np.array(policy.manifest.default_joint_pos)))
+    loop.stand_with(open_standing(StandingConfig(policy=""), policy.manifest))
     loop.run(3.0, (0.5, 0.0))
     loop.planning = False
     modes = [m.mode for m in loop.run(0.5, (0.5, 0.0))]
     assert ExecutorMode.RETURN_TO_STAND not in modes
     assert modes[-1] is ExecutorMode.DAMPING
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.3, 0.6], ids=["early", "middle", "late"])
+def test_when_plans_stop_while_it_walks_it_steps_to_a_stand_and_walks_on_when_they_come_again(policy, phase):
+    loop = Loop(policy)
+    loop.stand_with(open_standing(StandingConfig(), policy.manifest))
+    loop.run(2.5 + phase, (0.5, 0.0))
+    loop.planning = False
+    alone = loop.run(2.5, (0.5, 0.0))
+    modes = list(dict.fromkeys(m.mode for m in alone))
+    assert modes == [ExecutorMode.TRACKING, ExecutorMode.COASTING, ExecutorMode.RETURN_TO_STAND]
+    at_rest = [np.linalg.norm(m.state.root_lin_vel_w[:2]) < 0.15 for m in alone if m.time > alone[0].time + 1.5]
+    assert all(at_rest)
+    assert all(upright(m) for m in alone)
+    loop.planning = True
+    again = loop.run(3.0, (0.5, 0.0))
+    assert {m.mode for m in again[50:]} == {ExecutorMode.TRACKING}
+    assert upright(again[-1])
+    assert mean_velocity(again[-375:])[0] > 0.3
 
 
 def test_a_planner_that_is_one_period_late_never_leaves_the_executor_without_a_plan(policy):

@@ -10,6 +10,7 @@ import onnx
 import pytest
 from beyondmimic_diffusion.core.errors import ArtifactError, ArtifactMismatchError, ConfigError
 from beyondmimic_diffusion.core.robot import g1
+from beyondmimic_diffusion.core.robot.velocity_walker import pretrained_path
 from beyondmimic_diffusion.core.rotations import quat_from_rotvec
 from beyondmimic_diffusion.core.types import JointCommand
 from beyondmimic_diffusion.sim.mujoco_g1 import MujocoG1
@@ -17,7 +18,6 @@ from beyondmimic_training.collect import CollectConfig
 from beyondmimic_training.collect.episode import draw_episode
 from beyondmimic_training.collect.rollout import Rollout
 from beyondmimic_training.experts import RobotBatch, make_expert
-from beyondmimic_training.experts.onnx_policy import model_path
 
 from tests.reference import exported_tracker as export
 
@@ -43,7 +43,9 @@ def motion(dancer) -> dict[str, np.ndarray]:
 def exported(dancer, motion, tmp_path_factory) -> Path:
     """A folder with the dancer as an exported tracker, its motion file, and the YAML file that names both."""
     folder = tmp_path_factory.mktemp("experts")
-    export.write_dancer(folder / "dance.onnx", model_path(DANCER), motion, export.metadata(dancer.kp, dancer.kd, ONES))
+    export.write_dancer(
+        folder / "dance.onnx", pretrained_path(DANCER), motion, export.metadata(dancer.kp, dancer.kd, ONES)
+    )
     np.savez(folder / "dance.npz", **motion)
     (folder / "dance.yaml").write_text("onnx: dance.onnx\nmotion: dance.npz\nskill_id: 16\n")
     return folder

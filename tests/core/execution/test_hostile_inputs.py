@@ -3,18 +3,20 @@
 A thousand cases on each run; ``make test-nightly`` sets CASES for a hundred thousand.
 """
 
+import itertools
 import os
 
 import numpy as np
 from beyondmimic_diffusion.core.execution import (
     ActionExecutor,
+    AnkleController,
     ExecutorConfig,
     ExecutorMode,
     FilterVerdict,
     JointLimits,
     SafetyConfig,
     SafetyFilter,
-    StandingController,
+    SteppingController,
 )
 from beyondmimic_diffusion.core.types import JointCommand, Plan, RobotState
 from hypothesis import HealthCheck, given, settings
@@ -135,12 +137,40 @@ def inside(command, *starts):
     return driven
 
 
+def stepping(actions):
+    """A walker whose network puts out whatever comes next."""
+    outputs = itertools.cycle(actions)
+    return SteppingController(CONFIG.standing, lambda observation: next(outputs), STAND)
+
+
 @MANY
 @given(st.lists(Inputs.tick, min_size=1, max_size=12))
 def test_whatever_sensors_planner_clocks_and_operator_do_each_command_of_the_executor_can_be_sent(ticks):
-    standing = StandingController(CONFIG.standing, STAND, [2], [3])
+    play(ticks, AnkleController(CONFIG.standing, STAND, [2], [3]))
+
+
+@MANY
+@given(st.lists(Inputs.tick, min_size=1, max_size=12), st.lists(arrays(J), min_size=1, max_size=4))
+def test_whatever_a_network_that_steps_puts_out_beside_that_each_command_can_be_sent(ticks, actions):
+    play(ticks, stepping(actions))
+
+
+@MANY
+@given(st.lists(arrays(J), min_size=1, max_size=20))
+def test_whatever_the_network_puts_out_once_plans_are_lost_each_command_can_be_sent(actions):
+    still = (0.0, np.array([1.0, 0, 0, 0]), np.zeros(3), STAND, np.zeros(J))
+    quiet, armed = (0.005, 0.005, still, None, ""), (0.005, 0.005, still, None, "arm")
+    plan = (0.0, 0.0, 0.3, 0.02, np.tile(STAND, (5, 1)), 5, 0)
+    playing = (0.005, 0.005, still, plan, "")
+    modes = play([quiet, armed, *[quiet] * 6, playing, *[quiet] * (60 + 4 * len(actions))], stepping(actions))
+    assert ExecutorMode.RETURN_TO_STAND in modes
+
+
+def play(ticks, standing):
+    """Tick by tick, each command checked; returns the modes."""
     executor = ActionExecutor(CONFIG, LIMITS, KP, KD, STAND, standing)
     now, steady, state, before = 1000.0, 50.0, None, None
+    modes = []
     for number, (clock, pause, measured, plan, request) in enumerate(ticks):
         now, steady = now + clock, steady + pause
         if measured is not None:
@@ -160,6 +190,8 @@ def test_whatever_sensors_planner_clocks_and_operator_do_each_command_of_the_exe
                 torque = command.kp * (command.position - used.joint_pos) - command.kd * used.joint_vel
                 assert (np.abs(torque) <= LIMITS.effort * (1.0 + 1e-6)).all()
         before = command
+        modes.append(report.mode)
+    return modes
 
 
 @MANY

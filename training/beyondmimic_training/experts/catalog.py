@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from beyondmimic_diffusion.core.errors import ConfigError
+from beyondmimic_diffusion.core.robot.velocity_walker import WALKER_FILES
 
 from .expert_file import FOLDER, find_expert_file, open_expert_file
 from .interface import Expert
@@ -16,9 +17,7 @@ SKILL_IDS: dict[str, int] = {
 }
 """Number written into each frame of a data set."""
 
-_FILES = {
-    "fastsac_walker": "loco/g1_29dof/fastsac_g1_29dof.onnx",
-    "ppo_walker": "loco/g1_29dof/ppo_g1_29dof.onnx",
+_DANCERS = {
     "fastsac_dancer": "wbt/fastsac_g1_29dof_dancing.onnx",
     "ppo_dancer": "wbt/ppo_g1_29dof_dancing.onnx",
 }
@@ -39,10 +38,10 @@ def make_expert(name: str) -> Expert:
                 f"training/configs/{FOLDER.name} by its name, or any .yaml file by its path"
             )
         return open_expert_file(file)
-    if name.endswith("_walker"):
-        return WalkerExpert(name, _FILES[name], SKILL_IDS[name])
+    if name in WALKER_FILES:
+        return WalkerExpert(name, SKILL_IDS[name])
     from .holosoma_tracker import holosoma_tracker  # opened only when asked for: its files are 30 times larger
 
     # The FastSAC file carries no action scale; its network already puts out radians. Found by trial: with 1.0 it
     # dances; with BeyondMimic's 0.25 effort / kp, which the PPO file needs, it falls within 5 s.
-    return holosoma_tracker(name, _FILES[name], SKILL_IDS[name], puts_out_radians=name == "fastsac_dancer")
+    return holosoma_tracker(name, _DANCERS[name], SKILL_IDS[name], puts_out_radians=name == "fastsac_dancer")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from beyondmimic_diffusion.core.robot import g1
+from beyondmimic_diffusion.core.robot.velocity_walker import pretrained_path
 
 from .motion import ReferenceMotion, read_table
-from .onnx_policy import OnnxNetwork, holosoma_gains, model_path
+from .onnx_policy import OnnxNetwork, holosoma_gains
 from .tracker import TrackerExpert
 from .tracker_facts import TermFact, TrackerFacts
 
@@ -23,7 +24,7 @@ def holosoma_tracker(name: str, file: str, skill_id: int, puts_out_radians: bool
         file: Inside the package.
         puts_out_radians: Its actions are radians; else each unit is BeyondMimic's 0.25 effort / kp.
     """
-    path = model_path(file)
+    path = pretrained_path(file)
     policy = OnnxNetwork(path, outputs=("actions",))
     kp, kd = holosoma_gains(policy)
     facts = TrackerFacts(

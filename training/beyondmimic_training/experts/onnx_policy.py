@@ -1,8 +1,7 @@
-"""ONNX networks opened for batches, and where those of the pip package ``holosoma-inference`` lie."""
+"""ONNX networks opened for batches, and the gains of those of the pip package ``holosoma-inference``."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -12,26 +11,6 @@ import onnxruntime as ort
 from beyondmimic_diffusion.core.errors import ArtifactError, ArtifactMismatchError
 from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.types import Array
-
-_PACKAGE = "holosoma_inference"
-
-
-def model_path(relative: str) -> Path:
-    """Path of a model file inside the installed package.
-
-    Raises:
-        ArtifactError: The package is missing or has no such file.
-    """
-    spec = importlib.util.find_spec(_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise ArtifactError(
-            "the Stage 1 policies come with the pip package 'holosoma-inference', which is not installed; "
-            "'pip install --no-deps holosoma-inference==0.1.3' is enough"
-        )
-    path = Path(next(iter(spec.submodule_search_locations))) / "models" / relative
-    if not path.is_file():
-        raise ArtifactError(f"the package 'holosoma-inference' holds no '{relative}'; version 0.1.3 does")
-    return path
 
 
 class OnnxNetwork:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core.execution import ActionExecutor, ExecutorConfig, ExecutorMode
 from ..core.execution.measured import measured_state
-from ..core.execution.robot_limits import g1_limits, g1_standing
+from ..core.execution.robot_limits import g1_ankles, g1_limits
 from ..core.robot import g1
 from ..core.types import Plan, RobotState
 from ..robot_io.unitree_dds import LOW_CMD, LOW_STATE, Participant, RawReader, RawWriter
@@ -76,7 +76,7 @@ class Player:
     def __init__(self) -> None:
         config = ExecutorConfig(blend_time=0.1, control_rate_hz=1.0 / PERIOD)
         stand = np.array(g1.DEFAULT_JOINT_POS)
-        standing = g1_standing(config.standing, stand)
+        standing = g1_ankles(config.standing, stand)
         self.executor = ActionExecutor(config, g1_limits(), np.array(g1.KP), np.array(g1.KD), stand, standing)
         self._still = np.tile(stand, (_SETPOINTS, 1))
         self._plans = 0

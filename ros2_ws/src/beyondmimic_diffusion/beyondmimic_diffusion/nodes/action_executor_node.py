@@ -24,11 +24,12 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from ..core.engine.manifest import PolicyManifest
+from ..core.engine.walker_network import open_standing
 from ..core.errors import BeyondMimicError, ConfigError
 from ..core.execution import ActionExecutor, ExecutorMode, ExecutorReport, PlanVerdict, Reason
 from ..core.execution.due_times import DueTimes
 from ..core.execution.measured import measured_state
-from ..core.execution.robot_limits import g1_limits, g1_standing
+from ..core.execution.robot_limits import g1_limits
 from ..core.robot import g1
 from ..core.types import JointCommand, Plan, RobotState
 from ..robot_io import ExecutorLease, WriterWatch, lease_path, open_robot
@@ -71,8 +72,8 @@ class ActionExecutorNode(Node):
         config = self.parameters.config
         manifest = self._load(config.policy)
         manifest.check_rate(config.plan_period)
-        gains = _gains(manifest)
-        self._executor = ActionExecutor(config, g1_limits(), *gains, g1_standing(config.standing, gains[-1]))
+        standing = open_standing(config.standing, manifest)
+        self._executor = ActionExecutor(config, g1_limits(), *_gains(manifest), standing)
         self._lease = ExecutorLease(lease_path(self.get_namespace()))
         # The threads of callbacks and DDS hold the interpreter now and then, and the tick waits for it: so they must
         # get on, too, and before the planner's (10). Threads that are started from here on inherit it.

@@ -1,6 +1,7 @@
 """From plans to motor commands: buffer, interpolation, limits, watchdog, mode machine. No ROS, no clock, no I/O."""
 
 from .action_executor import ActionExecutor
+from .ankles import AnkleController
 from .executor_config import ArmingConfig, ExecutorConfig
 from .executor_report import ExecutorReport
 from .interpolator import INTERPOLATIONS, hold, linear
@@ -10,12 +11,14 @@ from .modes import TRANSITIONS, Event, ExecutorMode, Reason, next_mode
 from .plan_buffer import PlanBuffer, PlanBufferConfig, PlanSample, PlanVerdict, SampleStatus
 from .safety_filter import FilterReport, FilterVerdict, JointLimits, SafetyConfig, SafetyFilter
 from .standing import StandingConfig, StandingController
+from .stepping import SteppingController
 from .watchdog import Fall, StateHealth, Watchdog, WatchdogConfig, WatchdogReport, tilt_and_rate, tilt_angle
 
 __all__ = [
     "INTERPOLATIONS",
     "TRANSITIONS",
     "ActionExecutor",
+    "AnkleController",
     "ArmingConfig",
     "Event",
     "ExecutorConfig",
@@ -41,6 +44,7 @@ __all__ = [
     "StandingConfig",
     "StandingController",
     "StateHealth",
+    "SteppingController",
     "Watchdog",
     "WatchdogConfig",
     "WatchdogReport",

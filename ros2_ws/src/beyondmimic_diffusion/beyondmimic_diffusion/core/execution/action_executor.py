@@ -187,9 +187,9 @@ class ActionExecutor:
         elif self._mode is ExecutorMode.RETURN_TO_STAND and not self._upright():
             self._enter(Event.FALLING, Reason.STAND_FAILED)
         elif self._mode is ExecutorMode.HOLD and self._running > self._hold_until + _TIME_TOLERANCE:
-            self._enter(Event.HELD_TOO_LONG, Reason.HOLD_LIMIT)
+            self._enter_upright(Event.HELD_TOO_LONG_UPRIGHT, Event.HELD_TOO_LONG, Reason.HOLD_LIMIT)
         elif watch.jumped:
-            self._enter(Event.CLOCK_JUMP, Reason.CLOCK_JUMP)
+            self._enter_upright(Event.CLOCK_JUMP_UPRIGHT, Event.CLOCK_JUMP, Reason.CLOCK_JUMP)
         elif watch.health is StateHealth.STALE:
             self._enter(Event.STATE_STALE, Reason.STATE_NON_FINITE if watch.non_finite else Reason.STATE_STALE)
         elif self._mode is ExecutorMode.BLEND:
@@ -212,10 +212,14 @@ class ActionExecutor:
             self._enter(Event.PLAN_READY, Reason.PLAYING)
 
     def _lose_plan(self, reason: Reason) -> None:
-        if self._standing is not None and self._standing.possible(self._watchdog.state):
-            self._enter(Event.PLAN_LOST_UPRIGHT, Reason.STANDING)
+        self._enter_upright(Event.PLAN_LOST_UPRIGHT, Event.PLAN_LOST, reason)
+
+    def _enter_upright(self, upright: Event, otherwise: Event, reason: Reason) -> None:
+        """Keep the robot standing where that may be tried."""
+        if self._standing is None or not self._standing.possible(self._watchdog.state):
+            self._enter(otherwise, reason)
         else:
-            self._enter(Event.PLAN_LOST, reason)
+            self._enter(upright, reason if reason is Reason.CLOCK_JUMP else self._standing.reason)
 
     def _upright(self) -> bool:
         return self._standing is not None and self._standing.upright(self._watchdog.state)

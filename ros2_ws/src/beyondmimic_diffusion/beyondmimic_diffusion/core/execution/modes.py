@@ -30,7 +30,7 @@ class ExecutorMode(IntEnum):
     COASTING = 5
     """The next plan is late; plays on in the trusted part of the last one."""
     RETURN_TO_STAND = 6
-    """No plan, and the robot is upright: stands on its ankles (``standing.py``) until plans come again."""
+    """No plan, and the robot is upright: kept on its feet (``standing.py``) until plans come again."""
     DAMPING = 7
     """Streams damping: the robot sinks down. Left by disarming."""
     E_STOP = 8
@@ -51,11 +51,13 @@ class Event(Enum):
     PLAN_LOST = "no plan may be played any longer"
     PLAN_LOST_UPRIGHT = "no plan may be played any longer, and the robot can be kept standing"
     HELD_TOO_LONG = "an interruption was bridged for too long"
+    HELD_TOO_LONG_UPRIGHT = "the same, and the robot can be kept standing"
     STATE_STALE = "no state for too long to go on"
     STATE_LOST = "no state for too long to hold"
     FALLING = "robot is tilted too far"
     JOINT_TRIP = "joints flail or are too hot"
     CLOCK_JUMP = "the clock jumped"
+    CLOCK_JUMP_UPRIGHT = "the clock jumped, and the robot can be kept standing"
     BROKEN = "the command cannot be computed"
     DISARM = "operator asks to disarm"
     E_STOP = "emergency stop"
@@ -82,6 +84,7 @@ def _rows() -> dict[tuple[ExecutorMode, Event], ExecutorMode]:
         (m.BLEND, e.BLEND_DONE): m.HOLD,
         (m.HOLD, e.PLAN_READY): m.TRACKING,
         (m.HOLD, e.HELD_TOO_LONG): m.DAMPING,
+        (m.HOLD, e.HELD_TOO_LONG_UPRIGHT): m.RETURN_TO_STAND,
         (m.RETURN_TO_STAND, e.PLAN_READY): m.TRACKING,
         (m.TRACKING, e.PLAN_LATE): m.COASTING,
         (m.COASTING, e.PLAN_READY): m.TRACKING,
@@ -94,6 +97,7 @@ def _rows() -> dict[tuple[ExecutorMode, Event], ExecutorMode]:
         table[mode, e.PLAN_LOST_UPRIGHT] = m.RETURN_TO_STAND
         table[mode, e.STATE_STALE] = m.HOLD
         table[mode, e.CLOCK_JUMP] = m.HOLD
+        table[mode, e.CLOCK_JUMP_UPRIGHT] = m.RETURN_TO_STAND
     for mode in _MOVING:
         table[mode, e.STATE_LOST] = m.DAMPING
         table[mode, e.FALLING] = m.DAMPING
@@ -126,6 +130,7 @@ class Reason(Enum):
     PLAN_LATE = (5, "the next plan is late; playing on in the last one")
     SIM_PAUSED = (6, "the clock stands still: simulation paused; holding the last command")
     STANDING = (7, "plans are lost; standing on the ankles until they come again")
+    STEPPING = (8, "plans are lost; stepping to a stand, and standing until they come again")
     PLAN_COAST_LIMIT = (10, "no new plan within the coasting limit")
     PLAN_EXHAUSTED = (11, "the plan has run out: trusted set-points or valid_until have passed")
     STATE_STALE = (12, "robot state is too old to go on; holding the last target")
@@ -133,7 +138,7 @@ class Reason(Enum):
     STATE_NON_FINITE = (14, "robot state holds NaN or infinity; holding the last target")
     TILTED = (15, "robot is tilted beyond the limit")
     FALLING = (16, "robot is falling: tilted and tilting on")
-    CLOCK_JUMP = (17, "the clock jumped; plans dropped, holding the last target")
+    CLOCK_JUMP = (17, "the clock jumped; plans dropped, waiting for new ones")
     COMMAND_REFUSED = (18, "the safety filter refused the command too often")
     HOLD_LIMIT = (19, "no plan to go on with within the holding limit: a held pose does not balance")
     E_STOP = (20, "emergency stop")

@@ -6,18 +6,19 @@ import numpy as np
 
 from ..robot import g1
 from ..types import Array
+from .ankles import AnkleController
 from .safety_filter import JointLimits
-from .standing import StandingConfig, StandingController
+from .standing import StandingConfig
 
 _LEG_PARTS = ("hip_", "knee", "ankle_")
 
 
-def g1_standing(config: StandingConfig, stand_pose: Array) -> StandingController:
+def g1_ankles(config: StandingConfig, stand_pose: Array) -> AnkleController:
     """Standing on the G1's four ankle joints."""
     pitch, roll = (
         [i for i, name in enumerate(g1.JOINT_NAMES) if f"ankle_{axis}" in name] for axis in ("pitch", "roll")
     )
-    return StandingController(config, stand_pose, pitch, roll)
+    return AnkleController(config, stand_pose, pitch, roll)
 
 
 def g1_limits() -> JointLimits:

@@ -16,6 +16,7 @@ _REASONS = {
     _STATE.PLAN_STALE: (
         Reason.PLAN_LATE,
         Reason.STANDING,
+        Reason.STEPPING,
         Reason.PLAN_COAST_LIMIT,
         Reason.PLAN_EXHAUSTED,
         Reason.HOLD_LIMIT,

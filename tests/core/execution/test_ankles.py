@@ -1,4 +1,4 @@
-"""Standing without plans: the geometry by hand, the mode machine on a virtual clock, and the robot in MuJoCo."""
+"""Standing without plans or steps: geometry by hand, the mode machine on a virtual clock, the robot in MuJoCo."""
 
 import math
 from dataclasses import replace
@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from beyondmimic_diffusion.core.errors import ConfigError
-from beyondmimic_diffusion.core.execution import ExecutorMode, Reason, StandingConfig, StandingController
-from beyondmimic_diffusion.core.execution.robot_limits import g1_standing
-from beyondmimic_diffusion.core.execution.standing import lean_and_rate
+from beyondmimic_diffusion.core.execution import AnkleController, ExecutorMode, Reason, StandingConfig
+from beyondmimic_diffusion.core.execution.ankles import lean_and_rate
+from beyondmimic_diffusion.core.execution.robot_limits import g1_ankles
 from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.rotations import quat_multiply
 from beyondmimic_diffusion.core.types import JointCommand, RobotState
@@ -32,7 +32,7 @@ def state_with(quat, ang_vel=(0.0, 0.0, 0.0)):
 def standing_bench(**config):
     bench = Bench(**config)
     standing = bench.executor._config.standing
-    bench.executor._standing = StandingController(standing, STAND, [PITCH], [ROLL])
+    bench.executor._standing = AnkleController(standing, STAND, [PITCH], [ROLL])
     return bench
 
 
@@ -65,7 +65,7 @@ def test_the_rate_is_the_time_derivative_of_the_lean(axis):
 
 
 def test_it_begins_at_the_last_target_with_the_policys_gains_and_ends_at_the_stand_pose_with_its_own():
-    controller = StandingController(CONFIG, STAND, [PITCH], [ROLL])
+    controller = AnkleController(CONFIG, STAND, [PITCH], [ROLL])
     start = np.array([1.0, 2.0, 3.0])
     controller.start(start)
     assert controller.gains == (1.0, 1.0)
@@ -77,7 +77,7 @@ def test_it_begins_at_the_last_target_with_the_policys_gains_and_ends_at_the_sta
 
 
 def test_the_ankles_follow_lean_and_rate_by_their_gains_and_no_other_joint_does():
-    controller = StandingController(CONFIG, STAND, [PITCH], [ROLL])
+    controller = AnkleController(CONFIG, STAND, [PITCH], [ROLL])
     controller.target(state_with(turned(2, 0.0)), 10.0)
     got = controller.target(state_with(turned(1, 0.1), (0.0, 0.4, 0.0)), 0.0) - STAND
     np.testing.assert_allclose(got, [CONFIG.tilt_gain * 0.1 + CONFIG.rate_gain * 0.4, 0.0, 0.0], atol=1e-12)
@@ -86,7 +86,7 @@ def test_the_ankles_follow_lean_and_rate_by_their_gains_and_no_other_joint_does(
 @pytest.mark.parametrize("joints", [([], []), ([J], [0]), ([-1], [0])])
 def test_ankles_that_the_robot_does_not_have_are_refused(joints):
     with pytest.raises(ConfigError, match="ankles"):
-        StandingController(CONFIG, STAND, *joints)
+        AnkleController(CONFIG, STAND, *joints)
 
 
 def test_when_plans_are_lost_an_upright_robot_is_kept_standing_and_a_new_plan_takes_over_without_a_step():
@@ -125,7 +125,7 @@ def test_when_plans_are_lost_it_damps_if_the_robot_leans_too_far_or_walks_or_sta
 
 
 def test_joint_speed_is_judged_by_its_mean_over_the_time_constant_and_not_by_one_sample():
-    controller = StandingController(CONFIG, STAND, [PITCH], [ROLL])
+    controller = AnkleController(CONFIG, STAND, [PITCH], [ROLL])
     moving = replace(state_with(turned(2, 0.0)), joint_vel=np.array([0.0, -2.0 * CONFIG.max_speed, 0.1]))
     elapsed = 0.0
     while controller.possible(moving):
@@ -175,6 +175,6 @@ def test_in_mujoco_it_stands_and_bears_a_push_where_the_same_gains_without_the_a
     from beyondmimic_diffusion.sim.mujoco_g1 import MujocoG1
 
     pose = np.array(g1.DEFAULT_JOINT_POS)
-    assert stand_in_mujoco(g1_standing(CONFIG, pose), MujocoG1(), 6.0, push)
+    assert stand_in_mujoco(g1_ankles(CONFIG, pose), MujocoG1(), 6.0, push)
     rigid = replace(CONFIG, tilt_gain=0.0, rate_gain=0.0)
-    assert not stand_in_mujoco(g1_standing(rigid, pose), MujocoG1(), 6.0, push)
+    assert not stand_in_mujoco(g1_ankles(rigid, pose), MujocoG1(), 6.0, push)
