@@ -221,6 +221,7 @@ def steps_then_walks(rig: Rig, since: Moment) -> Outcome:
     if rig.ears.mode not in ("TRACKING", "COASTING"):
         return Outcome(seconds, (*problems, f"{_RESUMES:.0f} s later it is in {rig.ears.mode}"))
     rig.ears.forget()
+    rig.until(lambda: rig.ears.poses, _RESUMES, "where the robot is")
     return Outcome(seconds, problems + walked_on(rig, since, 2.0), "walks on")
 
 

@@ -74,7 +74,7 @@ def trial(policy: LoadedPolicy, config: StandingConfig, walk: str, push: float, 
     return Trial(
         stood=upright(alone[-1]),
         pushed=upright(after[-1]),
-        walked_on=upright(again[-1]) and again[-1].mode is ExecutorMode.TRACKING,
+        walked_on=not loop.fallen and again[-1].mode is ExecutorMode.TRACKING,
         rest=rest,
         way=way,
         tilt=max(tilt_angle(moment.state.root_quat_w) for moment in alone),

@@ -65,13 +65,13 @@ class Ros:
             doing()
             self.spin(0.02)
 
-    def ask(self, service: str):
-        """Call a Trigger service and give back its response."""
+    def ask(self, service: str, service_type=None, request=None):
+        """Call a service, a Trigger if nothing else is said, and give back its response."""
         from std_srvs.srv import Trigger
 
-        client = self.probe.create_client(Trigger, service)
+        client = self.probe.create_client(service_type or Trigger, service)
         self.until(client.service_is_ready)
-        future = client.call_async(Trigger.Request())
+        future = client.call_async(request or Trigger.Request())
         self.until(future.done)
         return future.result()
 

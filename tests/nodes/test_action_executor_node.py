@@ -16,6 +16,7 @@ from beyondmimic_diffusion.core.types import Plan  # noqa: E402
 from beyondmimic_diffusion.nodes.action_executor_node import ActionExecutorNode  # noqa: E402
 from beyondmimic_diffusion.ros import qos  # noqa: E402
 from beyondmimic_diffusion.ros.conversions import plan_to_msg, time_from_msg  # noqa: E402
+from beyondmimic_msgs.srv import SetMode  # noqa: E402
 from sensor_msgs.msg import Joy  # noqa: E402
 from std_msgs.msg import Bool  # noqa: E402
 
@@ -111,8 +112,34 @@ def test_when_plans_stop_it_coasts_then_damps_and_says_why(session):
     executor.ros.until(lambda: set(executor.commands[-1].kp) == {0.0}, executor.robot.sample_now)
 
 
-def test_when_plans_stop_a_robot_at_rest_is_kept_standing_until_they_come_again(session):
+def test_when_plans_stop_the_walker_takes_over_at_the_same_gains_until_they_come_again(session):
+    executor = session(**{"standing.resume_time": 0.2})
+    executor.track()
+    executor.ros.until(lambda: executor.state == STATE.RETURN_TO_STAND, executor.robot.sample_now)
+    assert "stepping to a stand" in executor.states[-1].message
+    count = len(executor.commands)
+    executor.ros.until(lambda: len(executor.commands) > count + 40, executor.robot.sample_now)
+    targets = np.array([command.position for command in executor.commands[count:]])
+    assert np.ptp(targets, axis=0).max() > 1e-3, "a walker's targets follow what it sees"
+    for command in executor.commands[count:]:
+        assert list(command.kp) == pytest.approx(list(g1.KP), rel=1e-6)
+    executor.ros.until(lambda: executor.state == STATE.TRACKING, executor.plan)
+
+
+def test_an_operator_has_it_stand_though_plans_come_and_lets_it_go_on(session):
     executor = session()
+    executor.track()
+    request = SetMode.Request(mode=SetMode.Request.RETURN_TO_STAND)
+    answer = executor.ros.ask("executor/set_mode", SetMode, request)
+    assert answer.success and answer.state == STATE.RETURN_TO_STAND, answer.message
+    executor.ros.until(lambda: executor.states[-1].reason == STATE.OPERATOR, executor.plan)
+    assert not executor.ros.ask("executor/set_mode", SetMode, SetMode.Request(mode=STATE.E_STOP)).success
+    assert executor.ros.ask("executor/set_mode", SetMode, SetMode.Request(mode=STATE.TRACKING)).success
+    executor.ros.until(lambda: executor.state == STATE.TRACKING, executor.plan)
+
+
+def test_when_plans_stop_a_robot_at_rest_stands_on_its_ankles_until_they_come_again(session):
+    executor = session(**{"standing.policy": ""})
     executor.track()
     executor.ros.until(lambda: executor.state == STATE.RETURN_TO_STAND, executor.robot.sample_now)
     assert executor.states[-1].reason == STATE.PLAN_STALE

@@ -90,7 +90,7 @@ def test_ankles_that_the_robot_does_not_have_are_refused(joints):
 
 
 def test_when_plans_are_lost_an_upright_robot_is_kept_standing_and_a_new_plan_takes_over_without_a_step():
-    bench = standing_bench(plan_blend=0.1).track()
+    bench = standing_bench(**{"plan_blend": 0.1, "standing.resume_time": 0.0}).track()
     bench.planner = False
     trace = bench.run(0.6)
     modes = [report.mode for _, report in trace]

@@ -86,7 +86,9 @@ class Inputs:
     )
     clock = st.one_of(st.just(0.005), st.just(0.005), st.floats(-2.0, 2.0))
     steady = st.one_of(st.just(0.005), st.floats(0.0, 2.0))
-    request = st.sampled_from(["", "", "", "arm", "arm", "disarm", "e_stop", "reset", "superseded"])
+    request = st.sampled_from(
+        ["", "", "", "arm", "arm", "disarm", "e_stop", "reset", "superseded", "stand", "track", "damp"]
+    )
     tick = st.tuples(clock, steady, state, plan, request)
 
 
@@ -111,6 +113,8 @@ def ask(executor, request, now, state):
         executor.reset_e_stop(now, state)
     elif request == "superseded":
         executor.superseded()
+    elif request in ("stand", "track", "damp"):
+        executor.ask_for({"stand": 6, "track": 4, "damp": 7}[request])
 
 
 def check(command: JointCommand):

@@ -8,20 +8,20 @@ from beyondmimic_diffusion.core.execution import TRANSITIONS, Event, ExecutorMod
 _EVENTS = """
     ARM CHECKS_PASSED CHECKS_FAILED BLEND_DONE PLAN_READY PLAN_LATE PLAN_LOST PLAN_LOST_UPRIGHT HELD_TOO_LONG
     HELD_TOO_LONG_UPRIGHT
-    STATE_STALE STATE_LOST FALLING JOINT_TRIP CLOCK_JUMP CLOCK_JUMP_UPRIGHT BROKEN DISARM E_STOP E_STOP_RESET
+    STATE_STALE STATE_LOST FALLING JOINT_TRIP CLOCK_JUMP CLOCK_JUMP_UPRIGHT BROKEN STAND DAMP DISARM E_STOP E_STOP_RESET
 """
 EVENTS = tuple(_EVENTS.split())
 TABLE = {
-    "DISARMED": "C . . . . . . . . . . . . . . . . . E .",
-    "CHECKING": ". B D . . . . . . . . . . . . . . D E .",
-    "HOLD": ". . . . T . . . X R . X X X . . F D E .",
-    "BLEND": ". . . H . . . . . . . X X X . . F D E .",
-    "TRACKING": ". . . . . c X R . . H X X X H R F D E .",
-    "COASTING": ". . . . T . X R . . H X X X H R F D E .",
-    "RETURN_TO_STAND": ". . . . T . . . . . . X X X . . F D E .",
-    "DAMPING": ". . . . . . . . . . . . . . . . . D E .",
-    "E_STOP": ". . . . . . . . . . . . . . . . . . . D",
-    "FAULT": ". . . . . . . . . . . . . . . . . D E .",
+    "DISARMED": "C . . . . . . . . . . . . . . . . . . . E .",
+    "CHECKING": ". B D . . . . . . . . . . . . . . . . D E .",
+    "HOLD": ". . . . T . . . X R . X X X . . F . X D E .",
+    "BLEND": ". . . H . . . . . . . X X X . . F . X D E .",
+    "TRACKING": ". . . . . c X R . . H X X X H R F R X D E .",
+    "COASTING": ". . . . T . X R . . H X X X H R F R X D E .",
+    "RETURN_TO_STAND": ". . . . T . . . . . . X X X . . F . X D E .",
+    "DAMPING": ". . . . . . . . . . . . . . . . . . . D E .",
+    "E_STOP": ". . . . . . . . . . . . . . . . . . . . . D",
+    "FAULT": ". . . . . . . . . . . . . . . . . . . D E .",
 }
 _MODES = "DISARMED CHECKING HOLD BLEND TRACKING COASTING RETURN_TO_STAND DAMPING E_STOP FAULT"
 LETTERS = dict(zip("DCHBTcRXEF", _MODES.split(" "), strict=True))

@@ -69,7 +69,7 @@ def test_its_first_last_action_is_the_last_command_that_was_sent_and_then_its_ow
 
 
 def test_new_plans_take_over_by_the_plan_blend_from_its_last_target():
-    bench, _ = stepping_bench(plan_blend=0.1)
+    bench, _ = stepping_bench(**{"plan_blend": 0.1, "standing.resume_time": 0.0})
     bench.track()
     trace = lose_plans(bench)
     bench.planner = True
@@ -78,6 +78,22 @@ def test_new_plans_take_over_by_the_plan_blend_from_its_last_target():
     before, after = [trace[-1], *back][first][0].position[0], back[first][0].position[0]
     assert after - before == pytest.approx((TICK / 0.1) * (bench.now - before), rel=0.1)  # a target tells its time
     assert abs(back[-1][0].position[0] - bench.now) < 0.05
+
+
+@pytest.mark.parametrize("resume_time", [0.2, 0.5])
+def test_new_plans_take_over_once_they_have_come_steadily_for_the_resume_time_and_a_gap_begins_it_anew(resume_time):
+    bench, _ = stepping_bench(**{"standing.resume_time": resume_time})
+    bench.track()
+    lose_plans(bench)
+    bench.planner = True
+    bench.run(0.6 * resume_time)
+    bench.planner = False
+    bench.run(bench.executor._config.plan.stream_gap + 0.05)
+    bench.planner = True
+    modes = [report.mode for _, report in bench.run(resume_time + 0.1)]
+    waited = modes.index(ExecutorMode.TRACKING) * TICK
+    assert set(modes[: modes.index(ExecutorMode.TRACKING)]) == {ExecutorMode.RETURN_TO_STAND}
+    assert waited == pytest.approx(resume_time, abs=0.045)  # from the first plan, of which one comes each 40 ms
 
 
 def test_a_jump_of_the_clock_does_not_leave_a_walk_to_a_held_pose():
@@ -91,7 +107,7 @@ def test_a_jump_of_the_clock_does_not_leave_a_walk_to_a_held_pose():
     assert bench.executor.mode is ExecutorMode.RETURN_TO_STAND
     assert len(network.seen) > 40
     bench.planner = True
-    bench.run(0.2)
+    bench.run(0.5 + 0.1)
     assert bench.executor.mode is ExecutorMode.TRACKING
 
 

@@ -14,10 +14,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from beyondmimic_msgs.msg import ActionPlan, ExecutorState
 from beyondmimic_msgs.msg import JointCommand as JointCommandMsg
+from beyondmimic_msgs.srv import SetMode
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_msgs.msg import Bool
@@ -45,6 +47,7 @@ from .long_request import LongRequest
 from .stop_inputs import StopInputs
 from .ticker import Ticker
 
+R = TypeVar("R", Trigger.Response, SetMode.Response)
 _TAKING_PATIENCE = 5.0
 """How long a service call waits for the robot's own controller to let go [s]; the next call goes on waiting."""
 _BELOW_THE_TICK = 5
@@ -157,6 +160,7 @@ class ActionExecutorNode(Node):
         ):
             self.create_service(Trigger, name, lambda request, response, action=action: self._ask(action, response))
         self.create_service(Trigger, "executor/take_motors", lambda request, response: self._take(response))
+        self.create_service(SetMode, "executor/set_mode", self._set_mode)
 
     # ------------------------------------------------------------ ROS callbacks
 
@@ -182,7 +186,7 @@ class ActionExecutorNode(Node):
         if self._executor.mode is not ExecutorMode.DISARMED:
             self._executor.e_stop(Reason.SECOND_WRITER)
 
-    def _ask(self, action: Callable[[], tuple[bool, str]], response: Trigger.Response) -> Trigger.Response:
+    def _ask(self, action: Callable[[], tuple[bool, str]], response: R) -> R:
         """Let the next tick do it, and wait for its answer."""
         answer: list[tuple[bool, str]] = []
         done = threading.Event()
@@ -255,6 +259,8 @@ class ActionExecutorNode(Node):
         text = f"{report.mode.name}: {report.message}"
         if report.mode in _STOPPED:
             self.get_logger().error(text)
+        elif report.mode is ExecutorMode.RETURN_TO_STAND:
+            self.get_logger().warning(text)
         else:
             self.get_logger().info(text)
 
@@ -287,6 +293,11 @@ class ActionExecutorNode(Node):
         if answer[0]:
             self._lease.ask()
         return answer
+
+    def _set_mode(self, request: SetMode.Request, response: SetMode.Response) -> SetMode.Response:
+        self._ask(lambda: self._executor.ask_for(request.mode), response)
+        response.state = self._executor.mode.value
+        return response
 
     def _take(self, response: Trigger.Response) -> Trigger.Response:
         """The operator says that the robot hangs: its own controller gives up the motors. No tick waits for that."""
@@ -341,7 +352,8 @@ class ActionExecutorNode(Node):
             return Diagnosis(Level.ERROR, self._failure, values)
         if self._executor.mode in _STOPPED:
             return Diagnosis(Level.ERROR, self._executor.reason.sentence, values)
-        level = Level.WARN if ticks.missed > 0.005 * max(ticks.ticks, 1) else Level.OK
+        without_plans = self._executor.mode is ExecutorMode.RETURN_TO_STAND
+        level = Level.WARN if without_plans or ticks.missed > 0.005 * max(ticks.ticks, 1) else Level.OK
         return Diagnosis(level, self._executor.reason.sentence, values)
 
 

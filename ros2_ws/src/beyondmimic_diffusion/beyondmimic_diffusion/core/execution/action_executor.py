@@ -75,7 +75,7 @@ class ActionExecutor:
         self._running, self._hold_until = 0.0, math.inf  # steady time without pauses [s]
         self._clamps = np.zeros(3, dtype=np.int64)
         self._refusals = 0
-        self._paused = False
+        self._paused = self._told_to_stand = False
         self._last_now: float | None = None
         self._last_command: JointCommand | None = None
 
@@ -126,6 +126,33 @@ class ActionExecutor:
         """Damp at once, until released."""
         self._enter(Event.E_STOP, reason)
 
+    def ask_for(self, mode: int) -> tuple[bool, str]:
+        """An operator's wish for a robot that moves.
+
+        Args:
+            mode: RETURN_TO_STAND: no plan is played until TRACKING is asked for; TRACKING: plans take over as soon as
+                they have come steadily; DAMPING.
+
+        Returns:
+            Whether it is in that mode or on its way to it, and a sentence.
+        """
+        wishes = (ExecutorMode.RETURN_TO_STAND, ExecutorMode.TRACKING, ExecutorMode.DAMPING)
+        if mode not in wishes:
+            return False, f"mode {mode} cannot be asked for; {', '.join(f'{m.name} ({m.value})' for m in wishes)} can"
+        if self._mode not in _PLAYING and self._mode is not ExecutorMode.RETURN_TO_STAND:
+            return False, refusal(Reason.NOT_PLAYING, f"it is in {self._mode.name} ({self._reason.sentence})")
+        if mode == ExecutorMode.DAMPING:
+            self._enter(Event.DAMP, Reason.TOLD_TO_DAMP)
+        elif mode == ExecutorMode.TRACKING:
+            if self._told_to_stand and self._standing is not None:
+                self._told_to_stand, self._reason = False, self._standing.reason
+        elif self._standing is None or not self._standing.possible(self._watchdog.state):
+            return False, refusal(Reason.CANNOT_STAND)
+        else:
+            self._enter(Event.STAND, Reason.TOLD_TO_STAND)
+            self._reason, self._told_to_stand = Reason.TOLD_TO_STAND, True
+        return True, self._reason.sentence
+
     def superseded(self) -> None:
         """Somebody else commands the motors: whatever moved is over, until disarmed and armed again."""
         self._enter(Event.BROKEN, Reason.SUPERSEDED)
@@ -160,7 +187,7 @@ class ActionExecutor:
             return self._last_command, self._report(watch, sample, self._last_command, verdict, Reason.SIM_PAUSED)
         if self._standing is not None and self._watchdog.state is not None:
             self._standing.observe(self._watchdog.state, dt)
-        self._decide(watch, sample, dt)
+        self._decide(now, watch, sample, dt)
         command, verdict = self._command(now, dt, watch, sample)
         self._last_command = command
         return command, self._report(watch, sample, command, verdict, self._reason)
@@ -174,7 +201,7 @@ class ActionExecutor:
             return Reason.TOO_HOT, f"{self._watchdog.joints.hottest:.0f} degC, below {limit:.0f} needed"
         return check_robot(self._config.arming, self._limits, now, state)
 
-    def _decide(self, watch: WatchdogReport, sample: PlanSample, dt: float) -> None:
+    def _decide(self, now: float, watch: WatchdogReport, sample: PlanSample, dt: float) -> None:
         """All that may change the mode, worst first."""
         if self._mode not in _MOVING:
             return
@@ -197,10 +224,13 @@ class ActionExecutor:
             if self._blend >= 1.0:
                 self._enter(Event.BLEND_DONE, Reason.WAITING_FOR_PLAN)
         else:
-            self._follow_plan(sample)
+            self._follow_plan(now, sample)
 
-    def _follow_plan(self, sample: PlanSample) -> None:
-        """Play, coast or give up. A held robot starts to play even a late plan, for holding is worse than coasting."""
+    def _follow_plan(self, now: float, sample: PlanSample) -> None:
+        """Play, coast or give up. A held robot starts to play even a late plan, for holding is worse than coasting.
+
+        One that is kept on its feet can wait: a planner that has just begun knows no past.
+        """
         overdue = sample.age - self._config.plan_period
         if sample.status is not SampleStatus.OK:
             self._lose_plan(Reason.PLAN_EXHAUSTED)
@@ -208,8 +238,14 @@ class ActionExecutor:
             self._lose_plan(Reason.PLAN_COAST_LIMIT)
         elif overdue > self._config.plan_grace + _TIME_TOLERANCE and self._mode in _PLAYING:
             self._enter(Event.PLAN_LATE, Reason.PLAN_LATE)
-        else:
+        elif self._mode is not ExecutorMode.RETURN_TO_STAND or self._may_resume(now):
             self._enter(Event.PLAN_READY, Reason.PLAYING)
+
+    def _may_resume(self, now: float) -> bool:
+        return (
+            not self._told_to_stand
+            and self.plans.steady_for(now) >= self._config.standing.resume_time - _TIME_TOLERANCE
+        )
 
     def _lose_plan(self, reason: Reason) -> None:
         self._enter_upright(Event.PLAN_LOST_UPRIGHT, Event.PLAN_LOST, reason)
@@ -229,7 +265,7 @@ class ActionExecutor:
         before, after = self._mode, next_mode(self._mode, event)
         if after is before:
             return
-        self._mode, self._reason = after, reason
+        self._mode, self._reason, self._told_to_stand = after, reason, False
         if after is ExecutorMode.HOLD:
             standing = before is ExecutorMode.BLEND or self._last_command is None
             self._hold_target = self._stand if standing or self._last_command is None else self._last_command.position

@@ -25,6 +25,8 @@ REMEDIES = {
     Reason.NO_REMOTE: "switch it on, or set the parameter remote.required to false",
     Reason.REMOTE_NOT_NEUTRAL: "let go of its sticks",
     Reason.E_STOP_HELD: "let go of it",
+    Reason.NOT_PLAYING: "arm it (executor/arm) and wait for TRACKING",
+    Reason.CANNOT_STAND: "slow it down first, or set standing.enabled and standing.policy",
 }
 """What an operator can do about each reason for which arming or releasing is refused."""
 

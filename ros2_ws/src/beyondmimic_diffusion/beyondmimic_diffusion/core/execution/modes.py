@@ -59,6 +59,8 @@ class Event(Enum):
     CLOCK_JUMP = "the clock jumped"
     CLOCK_JUMP_UPRIGHT = "the clock jumped, and the robot can be kept standing"
     BROKEN = "the command cannot be computed"
+    STAND = "operator asks to stand without plans"
+    DAMP = "operator asks to damp"
     DISARM = "operator asks to disarm"
     E_STOP = "emergency stop"
     E_STOP_RESET = "operator releases the emergency stop"
@@ -98,11 +100,13 @@ def _rows() -> dict[tuple[ExecutorMode, Event], ExecutorMode]:
         table[mode, e.STATE_STALE] = m.HOLD
         table[mode, e.CLOCK_JUMP] = m.HOLD
         table[mode, e.CLOCK_JUMP_UPRIGHT] = m.RETURN_TO_STAND
+        table[mode, e.STAND] = m.RETURN_TO_STAND
     for mode in _MOVING:
         table[mode, e.STATE_LOST] = m.DAMPING
         table[mode, e.FALLING] = m.DAMPING
         table[mode, e.JOINT_TRIP] = m.DAMPING
         table[mode, e.BROKEN] = m.FAULT
+        table[mode, e.DAMP] = m.DAMPING
         table[mode, e.DISARM] = m.DISARMED
     for mode in m:
         if mode is not m.E_STOP:
@@ -131,6 +135,7 @@ class Reason(Enum):
     SIM_PAUSED = (6, "the clock stands still: simulation paused; holding the last command")
     STANDING = (7, "plans are lost; standing on the ankles until they come again")
     STEPPING = (8, "plans are lost; stepping to a stand, and standing until they come again")
+    TOLD_TO_STAND = (9, "told to stand; TRACKING, when asked for, lets plans take over again")
     PLAN_COAST_LIMIT = (10, "no new plan within the coasting limit")
     PLAN_EXHAUSTED = (11, "the plan has run out: trusted set-points or valid_until have passed")
     STATE_STALE = (12, "robot state is too old to go on; holding the last target")
@@ -148,6 +153,7 @@ class Reason(Enum):
     SECOND_WRITER = (24, "another node commands the motors")
     OVERSPEED = (25, "joints flail: several are faster than the trip speed")
     TOO_HOT = (26, "a motor is too hot")
+    TOLD_TO_DAMP = (27, "told to damp")
     OK = (30, "allowed")
     NOT_DISARMED = (31, "only a disarmed executor can be armed")
     NO_STATE = (32, "no robot state received")
@@ -162,6 +168,8 @@ class Reason(Enum):
     NO_REMOTE = (41, "the remote is silent")
     REMOTE_NOT_NEUTRAL = (42, "the remote is not at rest")
     E_STOP_HELD = (43, "the e-stop button is held down")
+    NOT_PLAYING = (44, "only a robot that plays plans or stands without them can be asked for another mode")
+    CANNOT_STAND = (45, "the robot cannot be kept standing now")
 
     @property
     def code(self) -> int:

@@ -25,6 +25,9 @@ class StandingConfig:
         doc="Walker that steps to a stand: of holosoma-inference by its name, or an ONNX file; empty: ankles only.",
         read_only=True,
     )
+    resume_time: float = param(
+        0.5, unit="s", lo=0.0, hi=5.0, doc="How long new plans must have come steadily before they take over again."
+    )
     max_tilt: float = param(
         math.radians(25.0), unit="rad", lo=0.05, hi=1.0, doc="Tilt beyond which it is not tried, or given up."
     )

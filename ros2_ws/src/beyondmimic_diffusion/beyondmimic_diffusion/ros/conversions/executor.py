@@ -12,7 +12,13 @@ from .time import set_stamp
 
 _STATE = bm.ExecutorState
 _REASONS = {
-    _STATE.OPERATOR: (Reason.DISARMED, Reason.E_STOP, Reason.E_STOP_RESET),
+    _STATE.OPERATOR: (
+        Reason.DISARMED,
+        Reason.E_STOP,
+        Reason.E_STOP_RESET,
+        Reason.TOLD_TO_STAND,
+        Reason.TOLD_TO_DAMP,
+    ),
     _STATE.PLAN_STALE: (
         Reason.PLAN_LATE,
         Reason.STANDING,
@@ -40,6 +46,8 @@ _REASONS = {
         Reason.NO_REMOTE,
         Reason.REMOTE_NOT_NEUTRAL,
         Reason.E_STOP_HELD,
+        Reason.NOT_PLAYING,
+        Reason.CANNOT_STAND,
     ),
 }
 """Our reasons are finer than the message's codes; the text of the message keeps the difference."""
