@@ -112,8 +112,9 @@ def main() -> int:
             counts = [sum(getattr(t, name) for t in trials) for name in ("stood", "pushed", "walked_on")]
             cells = [f"{count} of {arguments.n}" for count in counts]
             stood = [t for t in trials if t.stood]
-            cells.append(f"{max(t.rest for t in stood):.1f} s" if stood else "-")
-            cells.append(f"{max(t.way for t in stood):.2f} m" if stood else "-")
+            rested = bool(stood) and all(np.isfinite(t.rest) for t in stood)
+            cells.append(f"{max(t.rest for t in stood):.1f} s" if rested else "-")
+            cells.append(f"{max(t.way for t in stood):.2f} m" if rested else "-")
             cells.append(f"{np.degrees(max(t.tilt for t in stood)):.0f} deg" if stood else "-")
             out.write(f"| {walk} | {way} | {' | '.join(cells)} |\n")
             out.flush()
