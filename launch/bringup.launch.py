@@ -4,12 +4,14 @@ Arguments, nodes and parameters come from ``beyondmimic_diffusion.graph``, as fo
 """
 
 import os
+from functools import partial
 from pathlib import Path
 
-from beyondmimic_diffusion.bringup import DEFAULT_DOMAIN, RESPAWN_DELAY
+from beyondmimic_diffusion.bringup import DEFAULT_DOMAIN, GOES_ON, RESPAWN_DELAY
 from beyondmimic_diffusion.core.parameters import describe
-from beyondmimic_diffusion.graph import PACKAGE, BringupArguments, arguments_from_launch, make_graph
+from beyondmimic_diffusion.graph import PACKAGE, BringupArguments, NodeSpec, arguments_from_launch, make_graph
 from beyondmimic_diffusion.preflight import check_machine, operator_notes
+from beyondmimic_diffusion.robot_io.command_lease import lease_path, robot_is_armed
 from launch.actions import (
     DeclareLaunchArgument,
     IncludeLaunchDescription,
@@ -17,11 +19,13 @@ from launch.actions import (
     OpaqueFunction,
     SetEnvironmentVariable,
     Shutdown,
+    TimerAction,
 )
+from launch.events.process import ProcessExited
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch_ros.actions import Node
 
-from launch import LaunchContext, LaunchDescription
+from launch import Action, LaunchContext, LaunchDescription
 
 # Fast DDS reaches a robot on the network in domain 0; ours is another, and stays on this machine unless told otherwise.
 ENVIRONMENT = {
@@ -64,10 +68,33 @@ def start_nodes(context: LaunchContext) -> list[Node]:
             output="screen",
             respawn=spec.respawn,
             respawn_delay=RESPAWN_DELAY,
-            on_exit=None if spec.respawn else Shutdown(reason=f"{spec.name} has ended"),
+            on_exit=None if spec.respawn else partial(_on_exit, spec, arguments.namespace),
         )
         for spec in make_graph(arguments)
     ]
+
+
+def _on_exit(spec: NodeSpec, namespace: str, event: ProcessExited, context: LaunchContext) -> list[Action]:
+    """What the plain start-up does, too: the end of one node ends all, but not where an armed robot would fall."""
+    ended = f"{spec.name} has ended with exit code {event.returncode}"
+    if context.is_shutdown:
+        return []
+    if spec.managed and robot_is_armed(_lease(namespace, context)):
+        return [LogInfo(msg=f"{ended}; {GOES_ON}"), _look_again(ended, namespace)]
+    return [Shutdown(reason=ended)]
+
+
+def _look_again(ended: str, namespace: str) -> TimerAction:
+    return TimerAction(period=0.5, actions=[OpaqueFunction(function=partial(_end_disarmed, ended, namespace))])
+
+
+def _end_disarmed(ended: str, namespace: str, context: LaunchContext) -> list[Action]:
+    armed = robot_is_armed(_lease(namespace, context))
+    return [_look_again(ended, namespace) if armed else Shutdown(reason=f"{ended}, and the robot is disarmed")]
+
+
+def _lease(namespace: str, context: LaunchContext) -> Path:
+    return lease_path(namespace, context.environment.get("ROS_DOMAIN_ID", "0"))
 
 
 def include_tools(context: LaunchContext) -> list[IncludeLaunchDescription]:

@@ -110,6 +110,26 @@ def test_when_a_node_dies_the_others_are_ended_and_the_exit_code_says_so(words, 
     assert any("state_estimator has ended with exit code -9" in line for line in lines)
 
 
+def test_a_planner_that_dies_under_an_armed_robot_ends_nothing_until_it_is_disarmed(ros, words, environment):
+    lines, codes = [], []
+    states = ros.heard(bm.ExecutorState, "executor/state", qos.LATCHED)
+    reaches = lambda state: ros.until(lambda: states and states[-1].state == state)  # noqa: E731
+    with Bringup(parse_arguments(words), environment, lines.append) as bringup:
+        waiting = threading.Thread(target=lambda: codes.append(bringup.wait(threading.Event())))
+        waiting.start()
+        reaches(bm.ExecutorState.DISARMED)
+        ros.until(lambda: ros.ask("executor/arm").success)
+        reaches(bm.ExecutorState.TRACKING)
+        os.kill(bringup.processes["diffusion_planner"], signal.SIGKILL)
+        reaches(bm.ExecutorState.RETURN_TO_STAND)
+        ros.spin(1.0)
+        assert waiting.is_alive()
+        assert any("diffusion_planner has ended with exit code -9; the robot is armed" in line for line in lines)
+        assert ros.ask("executor/disarm").success
+        waiting.join(PATIENCE)
+    assert codes == [1]
+
+
 def test_with_use_respawn_a_dead_estimator_comes_back_and_speaks_again(ros, words, environment):
     lines, stop = [], threading.Event()
     robot = ros.heard(bm.RobotState, "robot_state", qos.NEWEST)

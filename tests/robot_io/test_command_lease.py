@@ -10,6 +10,7 @@ pytest.importorskip("rclpy", reason="robot_io speaks ROS 2")
 pytest.importorskip("beyondmimic_msgs.msg", reason="beyondmimic_msgs is not built")
 
 from beyondmimic_diffusion.robot_io import ExecutorLease, LeaseError, SupervisorLease, lease_path  # noqa: E402
+from beyondmimic_diffusion.robot_io.command_lease import robot_is_armed  # noqa: E402
 
 pytestmark = pytest.mark.ros
 
@@ -128,6 +129,25 @@ def test_a_second_living_supervisor_is_refused(path, pair):
     supervisor._words[6] = os.getppid()
     with pytest.raises(LeaseError, match="there can be only one"):
         SupervisorLease(path)
+
+
+def test_a_robot_is_armed_from_arming_to_disarming_of_an_executor_that_lives(path, pair):
+    executor, _ = pair
+    assert not robot_is_armed(path)
+    executor.watch(True)
+    assert robot_is_armed(path)
+    executor._words[5] = dead_process()
+    assert not robot_is_armed(path)
+    executor._words[5] = os.getpid()
+    executor.watch(False)
+    assert not robot_is_armed(path)
+
+
+def test_where_no_executor_ever_was_no_robot_is_armed_and_no_page_is_made(tmp_path):
+    assert not robot_is_armed(tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    (tmp_path / "other").write_text("no lease, but long enough to be taken for one: " + 64 * "x")
+    assert not robot_is_armed(tmp_path / "other")
 
 
 def test_a_file_that_is_no_lease_is_refused_and_left_alone(path):

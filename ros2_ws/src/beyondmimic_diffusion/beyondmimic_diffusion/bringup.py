@@ -2,7 +2,8 @@
 
     python -m beyondmimic_diffusion.bringup sim:=mujoco policy:=policies/walk
 
-Ctrl-C ends all of them. If one ends by itself, the others are ended too, and so is this program, with its exit code.
+Ctrl-C ends all of them. If one ends by itself, the others are ended too, and so is this program, with its exit code;
+but not while the robot is armed and the executor can keep it on its feet without that one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from .arguments import check_without_launch
 from .core.errors import BeyondMimicError, ConfigError
 from .graph import BringupArguments, NodeSpec, make_graph, parse_arguments
 from .preflight import check_machine, operator_notes
+from .robot_io.command_lease import lease_path, robot_is_armed
 
 DEFAULT_DOMAIN = 42
 """Not 0: that is where a Unitree robot on the network would listen."""
@@ -31,6 +33,10 @@ _PATIENCE = (4.0, 2.0)
 """How long a process may take to end after SIGINT, and then after SIGTERM, before it is killed [s]."""
 RESPAWN_DELAY = 1.0
 """Before an ended node is started again, so that one that cannot start does not take the machine [s]."""
+GOES_ON = (
+    "the robot is armed, so the others go on and keep it on its feet: hold it, then disarm it (executor/disarm), which "
+    "ends them"
+)
 _POLL = 0.05
 """[s]."""
 _NOTE_PERIOD = 2.0
@@ -69,6 +75,7 @@ class Bringup:
         self._specs = make_graph(arguments)
         self._environment = {**(ros_environment() if environment is None else environment), **arguments.environment}
         check_machine(arguments, self._environment)
+        self._lease = lease_path(arguments.namespace, self._environment.get("ROS_DOMAIN_ID", "0"))
         self._say = say or _to_stderr
         self._running: list[_Running] = []
         self._readers: list[threading.Thread] = []
@@ -133,31 +140,33 @@ class Bringup:
 
     def failed(self) -> tuple[str, int] | None:
         """Name and exit code of the first node that has ended, None while all run; ask often."""
-        if time.monotonic() - self._noted > _NOTE_PERIOD:
-            self._note_shared_memory()
-        for running in self._running:
-            code = running.process.poll()
-            if code is not None:
-                return running.spec.name, code
-        return None
+        return next(((running.spec.name, code) for running, code in self._ended()), None)
 
     def wait(self, stop: threading.Event) -> int:
-        """Until ``stop`` is set (0) or a node ends that is not started again (its exit code, 1 if it was 0)."""
+        """Until ``stop`` is set (0) or a node has ended that is needed (its exit code, 1 if it was 0)."""
+        said: set[int] = set()
         while not stop.wait(_POLL):
-            ended = self.failed()
-            if ended is not None:
-                name, code = ended
-                if self._respawns(name):
+            for running, code in self._ended():
+                name = running.spec.name
+                if running.spec.respawn:
                     self._say(f"[bringup] {name} has ended with exit code {code}; starting it again")
                     stop.wait(RESPAWN_DELAY)
                     self.restart(name)
-                    continue
-                self._say(f"[bringup] {name} has ended with exit code {code}; ending the others")
-                return code if code > 0 else 1
+                elif running.spec.managed and robot_is_armed(self._lease):
+                    if running.process.pid not in said:
+                        said.add(running.process.pid)
+                        self._say(f"[bringup] {name} has ended with exit code {code}; {GOES_ON}")
+                else:
+                    self._say(f"[bringup] {name} has ended with exit code {code}; ending the others")
+                    return code if code > 0 else 1
         return 0
 
-    def _respawns(self, name: str) -> bool:
-        return any(spec.respawn for spec in self._specs if spec.name == name)
+    def _ended(self) -> list[tuple[_Running, int]]:
+        """Nodes that have ended, and their exit codes."""
+        if time.monotonic() - self._noted > _NOTE_PERIOD:
+            self._note_shared_memory()
+        polled = [(running, running.process.poll()) for running in self._running]
+        return [(running, code) for running, code in polled if code is not None]
 
     def stop(self) -> None:
         """End all processes, then remove the shared memory that killed ones have left."""

@@ -43,7 +43,7 @@ class NodeSpec:
     name: str
     """Node name, and name of its entry point."""
     managed: bool
-    """Whether it has ROS 2's life cycle."""
+    """Whether it has ROS 2's life cycle. The executor can keep an armed robot on its feet without those that have."""
     parameters: dict[str, Any] = field(default_factory=dict)
     """Set after the files."""
     parameter_files: tuple[str, ...] = ()

@@ -3,7 +3,7 @@ r"""Who may command the motors: a page of memory that the executor and its super
 ::
 
     executor    every tick: mine? -> write the command -> progress + 1        never while it is not mine
-    supervisor  every 4 ms: watched, and no progress for ``timeout``? -> the supervisor's; streams damping
+    supervisor  every 2 ms: watched, and no progress for ``timeout``? -> the supervisor's; streams damping
     executor    not mine any more -> silent, FAULT; the operator disarms (or arms a new one) -> asks for the motors
     supervisor  asked -> stops streaming -> the executor's again
 
@@ -56,15 +56,34 @@ class _Word(IntEnum):
     SUPERVISOR_PID = 6
 
 
-def lease_path(namespace: str = "") -> Path:
+def lease_path(namespace: str = "", domain: str | None = None) -> Path:
     """Where the page of one robot is: one per ROS domain and namespace of this machine.
 
     Args:
         namespace: Of the nodes.
+        domain: Their ROS_DOMAIN_ID; None: this process's.
     """
+    domain = os.environ.get("ROS_DOMAIN_ID", "0") if domain is None else domain
     folder = _SHARED_MEMORY if _SHARED_MEMORY.is_dir() else Path(tempfile.gettempdir())
     robot = re.sub(r"\W+", "_", namespace.strip("/"))
-    return folder / f"beyondmimic_{os.getuid()}_{os.environ.get('ROS_DOMAIN_ID', '0')}_{robot or 'robot'}"
+    return folder / f"beyondmimic_{os.getuid()}_{domain}_{robot or 'robot'}"
+
+
+def robot_is_armed(path: Path) -> bool:
+    """Whether an executor that lives has armed its robot; for those that are neither executor nor supervisor.
+
+    Args:
+        path: See :func:`lease_path`.
+    """
+    if not path.is_file():
+        return False
+    try:
+        lease = CommandLease(path)
+    except LeaseError:
+        return False
+    armed = lease.watched and lease.executor_lives
+    lease.close()
+    return armed
 
 
 class CommandLease:
@@ -121,6 +140,11 @@ class CommandLease:
     def progress(self) -> int:
         """Commands that the executor has written."""
         return self._words[_Word.PROGRESS]
+
+    @property
+    def executor_lives(self) -> bool:
+        """Whether the executor's process is there; it may be frozen all the same."""
+        return _lives(self._words[_Word.EXECUTOR_PID])
 
 
 class ExecutorLease(CommandLease):
@@ -202,11 +226,6 @@ class SupervisorLease(CommandLease):
     def damping(self) -> bool:
         """Whether the supervisor commands."""
         return self._words[_Word.OWNER] == Owner.SUPERVISOR
-
-    @property
-    def executor_lives(self) -> bool:
-        """Whether the executor's process is there; it may be frozen all the same."""
-        return _lives(self._words[_Word.EXECUTOR_PID])
 
     @property
     def asked_back(self) -> bool:
