@@ -22,7 +22,7 @@ endef
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-sim:  ## the stack in MuJoCo over ROS 2: a tour, then a report in out/sim (TOUR=joystick|waypoints|forest|composed, SEED, TELEOP=keyboard, DURATION, POLICY; SIM=unitree_mujoco: through Unitree's DDS)
+sim:  ## the stack in MuJoCo over ROS 2: a tour, then a report in out/sim (TOUR=joystick|waypoints|forest|composed|planner_lost, SEED, TELEOP=keyboard, DURATION, POLICY; SIM=unitree_mujoco: through Unitree's DDS)
 	$(call environment,$(if $(filter unitree_mujoco,$(SIM)),unitree,sim))
 	@exec $(VENV)/python -m beyondmimic_diffusion.sim_session $(if $(SIM),--sim "$(SIM)") \
 		$(if $(TELEOP),--teleop "$(TELEOP)") $(if $(DURATION),--duration "$(DURATION)") $(if $(POLICY),--policy "$(POLICY)") \

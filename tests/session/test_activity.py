@@ -5,6 +5,7 @@ import os
 import threading
 import time
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="places are reached over ROS 2")
@@ -40,6 +41,7 @@ class SmallStack:
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
         self.commands: list[tuple[float, float, float]] = []
+        self.planning: list[bool] = []
         self.received: list[ReachWaypoint.Goal] = []
 
     def _serve(self) -> None:
@@ -70,6 +72,9 @@ class SmallStack:
 
     def command(self, velocity) -> None:
         self.commands.append(velocity)
+
+    def let_plan(self, wanted) -> None:
+        self.planning.append(wanted)
 
     def close(self) -> None:
         self._ending.set()
@@ -160,3 +165,15 @@ def test_driving_sends_each_command_once_a_period_and_rest_at_the_end(stack):
     assert len(stack.commands) == pytest.approx(1.0 / COMMAND_PERIOD + 1, abs=1)
     assert stack.commands[-2] == (0.4, 0.0, 0.0)
     assert stack.commands[-1] == (0.0, 0.0, 0.0)
+
+
+def test_driving_freezes_the_planner_in_the_legs_that_say_so_and_never_leaves_it_frozen(stack):
+    legs = (Leg("with", 1.0, vx=0.4), Leg("without", 1.0, vx=0.4, planner=False))
+    driving = Driving(stack, TourSteering(Tour(legs)), 50.0)
+    planning = {}
+    for t in np.arange(50.0, 52.2, 0.01):
+        if not driving.update(t):
+            break
+        planning[t] = stack.planning[-1]
+    assert all(wanted == (t < 51.0 - 1e-9) for t, wanted in planning.items() if abs(t - 51.0) > COMMAND_PERIOD)
+    assert stack.planning[-1] is True

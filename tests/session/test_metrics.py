@@ -40,6 +40,14 @@ def test_a_constant_velocity_bias_is_the_legs_error_and_is_averaged_over_legs(re
     assert forward[:2] == pytest.approx((0.44, 0.08), abs=1e-6)
 
 
+def test_a_leg_without_the_planner_is_judged_by_the_stand_that_is_due(recorded, script):
+    told = recorded(script(legs=[("lost", 6.0, (0.5, 0.0, 0.0))]))
+    told.session["legs"][0]["planner"] = False
+    [lost] = leg_results(told)
+    assert lost.command == (0.0, 0.0, 0.0)
+    assert lost.velocity_error == pytest.approx(0.5, abs=0.01)  # this robot walks on
+
+
 def test_a_leg_without_a_steady_second_is_not_judged(recorded, script):
     legs = [("short", 2.5, (0.5, 0.0, 0.0)), ("long", 5.0, (0.5, 0.0, 0.0))]
     short, long = leg_results(recorded(script(legs=legs, velocity_bias=(0.1, 0.0))))

@@ -75,12 +75,14 @@ def test_legs_from_a_file_are_a_joystick_tour(tmp_path):
 
 
 def test_an_unknown_tour_is_refused_with_the_choices():
-    with pytest.raises(ConfigError, match=r"no tour 'standart'; choose joystick, waypoints, forest, composed, or give"):
+    with pytest.raises(
+        ConfigError, match=r"no tour 'standart'; choose joystick, waypoints, forest, composed, planner_lost, or give"
+    ):
         make_programme("standart", 0)
 
 
-@pytest.mark.parametrize("tour", ["waypoints", "forest", "composed"])
+@pytest.mark.parametrize("tour", ["waypoints", "forest", "composed", "planner_lost"])
 def test_a_duration_is_for_the_joystick_tour_alone(tour):
     assert sum(stage.duration for stage in make_programme("joystick", 0, 20.0).stages) == pytest.approx(20.0)
-    with pytest.raises(ConfigError, match=f"'{tour}' ends with its last goal"):
+    with pytest.raises(ConfigError, match=f"'{tour}' ends by itself"):
         make_programme(tour, 0, 20.0)

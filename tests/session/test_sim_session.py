@@ -166,6 +166,26 @@ def test_the_tour_of_the_forest_stands_the_robot_among_the_pillars_of_its_seed(t
 @pytest.mark.slow
 @pytest.mark.sim
 @needs_policy
+def test_a_robot_whose_planner_is_frozen_in_mid_walk_stands_and_walks_on_when_it_goes_on(tmp_path):
+    tour = tmp_path / "tour.yaml"
+    tour.write_text(
+        "- {name: forward, duration: 4.5, vx: 0.5}\n- {name: lost, duration: 4.5, vx: 0.5, planner: false}\n"
+        "- {name: again, duration: 4.5, vx: 0.5}\n- {name: stop, duration: 2}\n"
+    )
+    process = start(tmp_path, "--tour", str(tour), "--no-film", "--no-plots")
+    output, _ = process.communicate(timeout=400)
+    assert process.returncode == 0, output
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["falls"] == 0
+    forward, lost, again, _ = report["legs"]
+    assert forward["velocity"][0] > 0.15 and again["velocity"][0] > 0.15
+    assert lost["velocity_error"] < 0.1
+    assert 3.0 < report["executor"]["seconds_in_mode"]["RETURN_TO_STAND"] < 6.0
+
+
+@pytest.mark.slow
+@pytest.mark.sim
+@needs_policy
 def test_ctrl_c_in_the_middle_ends_every_process_and_still_writes_the_recording(tmp_path):
     process = start(tmp_path, "--no-film", "--no-plots")
     assert process.stdout is not None
@@ -194,8 +214,8 @@ def test_ctrl_c_in_the_middle_ends_every_process_and_still_writes_the_recording(
     ("words", "told"),
     [
         (["--policy", "no/such/policy"], "no policy at 'no/such/policy'"),
-        (["--tour", "fores"], "no tour 'fores'; choose joystick, waypoints, forest, composed, or"),
-        (["--tour", "forest", "--duration", "30"], "tour 'forest' ends with its last goal"),
+        (["--tour", "fores"], "no tour 'fores'; choose joystick, waypoints, forest, composed, planner_lost, or"),
+        (["--tour", "forest", "--duration", "30"], "tour 'forest' ends by itself"),
         (["--teleop", "keyboard"], "needs a terminal"),
     ],
 )

@@ -54,6 +54,12 @@ def test_the_timetable_is_seamless_and_absolute():
         assert after["start"] == pytest.approx(before["end"])
 
 
+def test_the_planner_runs_but_in_legs_that_say_otherwise_and_outside_of_the_tour():
+    tour = Tour((Leg("with", 2.0), Leg("without", 2.0, planner=False)))
+    assert [tour.plans(t) for t in (-1.0, 0.0, 1.9, 2.0, 3.9, 4.0)] == [True, True, True, False, False, True]
+    assert [entry["planner"] for entry in tour.timetable(0.0)] == [True, False]
+
+
 @pytest.mark.parametrize("duration", [4.0, 12.0, 20.0, 60.0, 300.0])
 def test_a_fitted_tour_lasts_as_long_as_asked_and_ends_at_rest(duration):
     tour = Tour().fitted(duration)
@@ -102,3 +108,12 @@ def test_a_bad_tour_file_is_refused_with_what_is_wrong(tmp_path, text, named):
 def test_a_tour_file_that_is_not_there_is_named():
     with pytest.raises(ConfigError, match="tour 'nowhere.yaml' is no file"):
         load_tour("nowhere.yaml")
+
+
+def test_a_tour_file_may_lose_the_planner_and_says_so_in_yamls_own_words(tmp_path):
+    path = tmp_path / "tour.yaml"
+    path.write_text("- {name: lost, duration: 3, vx: 0.3, planner: false}\n")
+    assert load_tour(str(path)).legs == (Leg("lost", 3, vx=0.3, planner=False),)
+    path.write_text("- {name: lost, duration: 3, planner: gone}\n")
+    with pytest.raises(ConfigError, match="planner is 'gone'; true or false"):
+        load_tour(str(path))

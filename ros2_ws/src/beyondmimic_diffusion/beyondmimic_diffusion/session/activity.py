@@ -57,6 +57,7 @@ class Driving:
         if now < self._next:
             return True
         self._next = max(self._next + COMMAND_PERIOD, now)
+        self._stack.let_plan(self._steering.plans(now - self._start))
         velocity = self._steering.command(now - self._start)
         self._stack.command(velocity or (0.0, 0.0, 0.0))
         return velocity is not None

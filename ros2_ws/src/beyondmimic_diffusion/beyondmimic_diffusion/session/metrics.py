@@ -41,7 +41,7 @@ class LegResult:
     end: float
     """Of the whole leg [s]."""
     command: tuple[float, float, float]
-    """Forward, left [m/s], yaw rate [rad/s]."""
+    """Forward, left [m/s], yaw rate [rad/s]; of a leg without the planner that of the stand which is due."""
     velocity: tuple[float, float, float] | None
     """Means over the steady part; None if that is too short to judge."""
     velocity_error: float | None
@@ -59,6 +59,8 @@ def leg_results(recording: Recording) -> list[LegResult]:
 
 def _leg_result(truth: Truth, entry: dict[str, Any]) -> LegResult:
     command = (float(entry["vx"]), float(entry["vy"]), float(entry["yaw_rate"]))
+    if not entry.get("planner", True):
+        command = (0.0, 0.0, 0.0)  # nobody plans: it is to stand
     steady = truth.between(entry["start"] + SETTLE, entry["end"])
     if steady.t.size < 2 or steady.t[-1] - steady.t[0] < MIN_STEADY - 0.1:
         return LegResult(entry["name"], entry["start"], entry["end"], command, None, None, None, None)

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..core.errors import ConfigError
 from ..core.tasks import Scene, composed, forest
-from .tour import Leg, Tour, load_tour
+from .tour import WITHOUT_PLANNER, Leg, Tour, load_tour
 
-TOURS = ("joystick", "waypoints", "forest", "composed")
+TOURS = ("joystick", "waypoints", "forest", "composed", "planner_lost")
 WAYPOINTS = 5
 NEAREST, FARTHEST = 1.0, 4.0
 """Distance of a waypoint from the one before [m]."""
@@ -63,7 +63,7 @@ def make_programme(tour: str, seed: int, duration: float | None = None) -> Progr
         ConfigError: No such tour, or a duration for one that ends when its goals are reached.
     """
     if duration is not None and tour in TOURS and tour != "joystick":
-        raise ConfigError(f"tour '{tour}' ends with its last goal; a duration can be given to the tour 'joystick' only")
+        raise ConfigError(f"tour '{tour}' ends by itself; a duration can be given to the tour 'joystick' only")
     if tour == "waypoints":
         return Programme(tour, waypoints(seed))
     if tour == "forest":
@@ -71,6 +71,8 @@ def make_programme(tour: str, seed: int, duration: float | None = None) -> Progr
         return Programme(tour, (Reach("through the forest", _goal(scene), None, _FOREST_TIME),), scene)
     if tour == "composed":
         return _composed(seed)
+    if tour == "planner_lost":
+        return Programme(tour, (Tour(WITHOUT_PLANNER),))
     if tour != "joystick" and not Path(tour).is_file():
         raise ConfigError(f"no tour '{tour}'; choose {', '.join(TOURS)}, or give a YAML file with a list of legs")
     legs = Tour() if tour == "joystick" else load_tour(tour)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import threading
 import time
 from collections import deque
@@ -64,6 +66,7 @@ class Stack:
         self._simulated_time = simulated_time
         self._log = log
         self._stop = stop
+        self._plans = True
         self._listener = rclpy.create_node("session_recorder", start_parameter_services=False, enable_rosout=False)
         self._node = rclpy.create_node("session", start_parameter_services=False, enable_rosout=False)
         self._ros_executor = SingleThreadedExecutor()
@@ -74,8 +77,17 @@ class Stack:
         self._command = TwistStamped()
         self._command.header.frame_id = "pelvis"
 
+    def let_plan(self, wanted: bool) -> None:
+        """Freeze the planner's process, or let it go on."""
+        if wanted == self._plans:
+            return
+        self._plans = wanted
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._bringup.processes["diffusion_planner"], signal.SIGCONT if wanted else signal.SIGSTOP)
+
     def close(self) -> None:
         """Fetch what is left, then leave ROS."""
+        self.let_plan(True)
         self.recorder.poll()
         self.recorder.close()
         self._ros_executor.shutdown()

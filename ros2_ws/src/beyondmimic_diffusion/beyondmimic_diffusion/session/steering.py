@@ -17,6 +17,10 @@ class Steering(Protocol):
         """Forward, left [m/s] and yaw rate [rad/s] at ``t`` [s] since it began; None: it is over."""
         ...
 
+    def plans(self, t: float) -> bool:
+        """Whether the planner is to run at ``t`` [s]."""
+        ...
+
     def label(self, t: float) -> str:
         """What is being done, in a few words."""
         ...
@@ -35,6 +39,10 @@ class TourSteering:
     def command(self, t: float) -> tuple[float, float, float] | None:
         """See :class:`Steering`."""
         return None if t >= self._tour.duration else self._tour.command(t)
+
+    def plans(self, t: float) -> bool:
+        """See :class:`Steering`."""
+        return self._tour.plans(t)
 
     def label(self, t: float) -> str:
         """See :class:`Steering`."""
@@ -76,6 +84,10 @@ class KeyboardSteering:
             self._driver.emergency = False
             self._e_stop()
         return None if self._driver.quit or t >= self._duration else self._driver.velocity
+
+    def plans(self, t: float) -> bool:
+        """See :class:`Steering`."""
+        return True
 
     def label(self, t: float) -> str:
         """See :class:`Steering`."""

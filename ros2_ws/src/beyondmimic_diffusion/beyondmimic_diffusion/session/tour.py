@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ class Leg:
     """To the left [m/s]."""
     yaw_rate: float = 0.0
     """To the left [rad/s]."""
+    planner: bool = True
+    """False: the planner's process is frozen meanwhile. Whatever is commanded, the robot is to come to a stand."""
 
     def __post_init__(self) -> None:
         numbers = (self.duration, self.vx, self.vy, self.yaw_rate)
@@ -43,6 +45,8 @@ class Leg:
                 f"leg '{self.name}': duration, vx, vy, yaw_rate are {numbers}; "
                 "finite numbers are needed, and a duration above zero"
             )
+        if not isinstance(self.planner, bool):
+            raise ConfigError(f"leg '{self.name}': planner is {self.planner!r}; true or false is needed")
 
     @property
     def velocity(self) -> tuple[float, float, float]:
@@ -61,6 +65,19 @@ STANDARD = (
     Leg("stop", 7.0),
 )
 """The joystick tour: a minute that asks for everything once. The speeds lie inside the walker's own reach."""
+
+
+WITHOUT_PLANNER = (
+    Leg("stand", 3.0),
+    Leg("forward", 6.0, vx=0.5),
+    Leg("planner lost", 6.0, vx=0.5, planner=False),
+    Leg("forward again", 6.0, vx=0.5),
+    Leg("back", 6.0, vx=-0.3),
+    Leg("planner lost again", 6.0, vx=-0.3, planner=False),
+    Leg("back again", 6.0, vx=-0.3),
+    Leg("stop", 5.0),
+)
+"""Twice the planner is frozen in the middle of a walk."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +122,11 @@ class Tour:
             if start <= t < start + leg.duration:
                 return leg
         return None
+
+    def plans(self, t: float) -> bool:
+        """Whether the planner runs at ``t`` [s]."""
+        leg = self.leg_at(t)
+        return leg is None or leg.planner
 
     def fitted(self, duration: float) -> Tour:
         """The same tour made to last ``duration`` [s]: cut short, or with its middle legs gone round again.
@@ -161,7 +183,7 @@ def _list_of_mappings(name: str, entries: object) -> Sequence[dict[str, Any]]:
 
 
 def _leg(tour: str, entry: dict[str, Any]) -> Leg:
-    allowed = ("name", "duration", "vx", "vy", "yaw_rate")
+    allowed = tuple(field.name for field in fields(Leg))
     unknown = [key for key in entry if key not in allowed]
     if unknown or "name" not in entry or "duration" not in entry:
         raise ConfigError(f"tour '{tour}', leg {entry}: allowed are {allowed}, the first two are needed")
