@@ -181,6 +181,7 @@ def test_a_robot_whose_planner_is_frozen_in_mid_walk_stands_and_walks_on_when_it
     assert forward["velocity"][0] > 0.15 and again["velocity"][0] > 0.15
     assert lost["velocity_error"] < 0.1
     assert 3.0 < report["executor"]["seconds_in_mode"]["RETURN_TO_STAND"] < 6.0
+    assert "on its feet without" in output
 
 
 @pytest.mark.slow

@@ -174,6 +174,9 @@ def as_table(report: dict[str, Any]) -> str:
         ),
         ("policy", f"{report['policy'].get('name', '?')} {report['policy'].get('sha256', '')[:12]}"),
     ]
+    alone = executor["seconds_in_mode"].get("RETURN_TO_STAND", 0.0)
+    if alone:
+        rows.append(("on its feet without", f"plans for {alone:.1f} s"))
     if report["unitree"] is not None:
         answer = _figures(report["unitree"]["low_state_to_low_cmd_ms"], "p50", "p99", "max")
         rows.append(("LowState to LowCmd", f"{answer}, {report['unitree']['commands_measured']} commands"))
