@@ -113,8 +113,10 @@ def test_when_plans_stop_it_coasts_then_damps_and_says_why(session):
 
 
 def test_when_plans_stop_the_walker_takes_over_at_the_same_gains_until_they_come_again(session):
-    executor = session(**{"standing.resume_time": 0.2})
+    executor = session(**{"standing.resume_time": 0.2, "standing.load_time": 0.05})
+    executor.target[KNEE] -= 0.3  # plans that stretch the knee of a robot that bears on it
     executor.track()
+    executor.ros.until(lambda: executor.node._executor._standing._load > 10.0, executor.plan)
     executor.ros.until(lambda: executor.state == STATE.RETURN_TO_STAND, executor.robot.sample_now)
     assert "stepping to a stand" in executor.states[-1].message
     count = len(executor.commands)
@@ -127,8 +129,10 @@ def test_when_plans_stop_the_walker_takes_over_at_the_same_gains_until_they_come
 
 
 def test_an_operator_has_it_stand_though_plans_come_and_lets_it_go_on(session):
-    executor = session()
+    executor = session(**{"standing.load_time": 0.05})
+    executor.target[KNEE] -= 0.3
     executor.track()
+    executor.ros.until(lambda: executor.node._executor._standing._load > 10.0, executor.plan)
     request = SetMode.Request(mode=SetMode.Request.RETURN_TO_STAND)
     answer = executor.ros.ask("executor/set_mode", SetMode, request)
     assert answer.success and answer.state == STATE.RETURN_TO_STAND, answer.message

@@ -98,6 +98,39 @@ def test_when_plans_stop_while_it_walks_it_steps_to_a_stand_and_walks_on_when_th
     assert mean_velocity(again[-375:])[0] > 0.3
 
 
+def held(loop, height):
+    """Hang the robot up by its pelvis, so high above where it is [m]."""
+    sim, advance = loop._sim, loop._sim.step
+    place = sim.data.qpos[:7].copy()
+    place[2] += height
+
+    def step(command, n=1):
+        advance(command, n)
+        sim.data.qpos[:7], sim.data.qvel[:6] = place, 0.0
+
+    sim.step = step
+
+
+def test_a_robot_that_hangs_in_the_air_is_damped_when_plans_stop_for_a_walker_would_kick_about(policy):
+    loop = Loop(policy)
+    loop.stand_with(open_standing(StandingConfig(), policy.manifest))
+    held(loop, 0.4)
+    loop.run(2.0)
+    loop.planning = False
+    modes = list(dict.fromkeys(m.mode for m in loop.run(0.5)))
+    assert modes == [ExecutorMode.TRACKING, ExecutorMode.COASTING, ExecutorMode.DAMPING]
+
+
+def test_a_robot_that_stands_without_plans_and_is_lifted_off_the_floor_goes_limp_within_two_seconds(policy):
+    loop = Loop(policy)
+    loop.stand_with(open_standing(StandingConfig(), policy.manifest))
+    loop.run(2.5, (0.4, 0.0))
+    loop.planning = False
+    assert loop.run(2.0)[-1].mode is ExecutorMode.RETURN_TO_STAND
+    held(loop, 0.3)
+    assert loop.run(2.0)[-1].mode is ExecutorMode.DAMPING
+
+
 def test_a_planner_that_is_one_period_late_never_leaves_the_executor_without_a_plan(policy):
     """40 ms late is a whole plan period: the executor may notice (COASTING), and never runs out."""
     loop = Loop(policy, delay=0.06)

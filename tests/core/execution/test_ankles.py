@@ -129,7 +129,7 @@ def test_joint_speed_is_judged_by_its_mean_over_the_time_constant_and_not_by_one
     moving = replace(state_with(turned(2, 0.0)), joint_vel=np.array([0.0, -2.0 * CONFIG.max_speed, 0.1]))
     elapsed = 0.0
     while controller.possible(moving):
-        controller.observe(moving, TICK)
+        controller.observe(moving, None, TICK)
         elapsed += TICK
     assert elapsed == pytest.approx(CONFIG.speed_time * math.log(2.0), abs=2 * TICK)  # half of a step response
 

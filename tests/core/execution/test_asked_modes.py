@@ -9,8 +9,8 @@ M = ExecutorMode
 
 
 def bench_that_stands(**config):
-    bench = Bench(**config)
-    bench.executor._standing = SteppingController(bench.executor._config.standing, lambda seen: STAND[:J], STAND)
+    bench = Bench(**{"standing.min_load": 0.0, **config})
+    bench.executor._standing = SteppingController(bench.executor._config.standing, lambda seen: STAND[:J], STAND, ())
     return bench
 
 

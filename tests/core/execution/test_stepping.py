@@ -1,12 +1,14 @@
 """Stepping to a stand: timing and gains on a virtual clock, the mode machine around it, and the walker in MuJoCo."""
 
+import math
+
 import numpy as np
 import pytest
 from beyondmimic_diffusion.core.execution import ExecutorMode, Reason, StandingConfig, SteppingController
 from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.robot.velocity_walker import ACTION_SCALE
 from beyondmimic_diffusion.core.rotations import quat_multiply
-from beyondmimic_diffusion.core.types import RobotState
+from beyondmimic_diffusion.core.types import JointCommand, RobotState
 
 from tests.core.execution.bench import KD, KP, STAND, TICK, Bench, J
 
@@ -25,9 +27,10 @@ class Network:
 
 
 def stepping_bench(**config):
-    bench = Bench(**config)
+    """Without knees, so that nothing but a threshold of zero lets it step."""
+    bench = Bench(**{"standing.min_load": 0.0, **config})
     network = Network()
-    bench.executor._standing = SteppingController(bench.executor._config.standing, network, STAND)
+    bench.executor._standing = SteppingController(bench.executor._config.standing, network, STAND, ())
     return bench, network
 
 
@@ -149,6 +152,33 @@ def test_a_step_may_save_a_robot_that_leans_further_but_one_that_falls_is_damped
     assert (bench.executor.mode, bench.executor.reason) == (ExecutorMode.DAMPING, Reason.TILTED)
 
 
+def test_what_the_knees_bear_is_the_torque_that_stretches_them_averaged_over_the_load_time():
+    """Against the step response of a first-order lag, by hand."""
+    controller = SteppingController(CONFIG, Network(), STAND, (0, 2))
+    off = np.array([-0.3, 5.0, -0.4])  # the middle joint is no knee
+    state = RobotState(1.0, np.zeros(3), np.array([1.0, 0, 0, 0]), np.zeros(3), np.zeros(3), STAND, np.full(J, 0.5))
+    command = JointCommand(1.0, STAND + off, np.zeros(J), KP, KD, np.zeros(J))
+    bearing = KP[0] * 0.7 + KD[0] * 2 * 0.5
+    elapsed = 0.0
+    while not controller.possible(state):
+        controller.observe(state, command, TICK)
+        elapsed += TICK
+    expected = -CONFIG.load_time * math.log(1.0 - CONFIG.min_load / bearing)
+    assert elapsed == pytest.approx(expected, abs=2 * TICK)
+    slack = JointCommand(1.0, STAND - off, np.zeros(J), KP, KD, np.zeros(J))
+    while controller.upright(state):  # once it bears nothing any more it must not go on either
+        controller.observe(state, slack, TICK)
+        elapsed += TICK
+    assert elapsed < 2.0
+
+
+def test_a_robot_that_hangs_is_damped_when_plans_are_lost_and_not_made_to_kick_about():
+    bench, network = stepping_bench(**{"standing.min_load": 6.0})
+    bench.track()
+    assert {report.mode for _, report in lose_plans(bench)} == {ExecutorMode.DAMPING}
+    assert network.seen == []
+
+
 def test_without_sensors_it_does_not_step_blindly():
     bench, _ = stepping_bench()
     bench.track()
@@ -160,7 +190,7 @@ def test_without_sensors_it_does_not_step_blindly():
 
 def test_a_stall_is_not_caught_up_with():
     network = Network()
-    controller = SteppingController(CONFIG, network, STAND)
+    controller = SteppingController(CONFIG, network, STAND, ())
     state = RobotState(1.0, np.zeros(3), np.array([1.0, 0, 0, 0]), np.zeros(3), np.zeros(3), STAND, np.zeros(J))
     controller.target(state, 0.0)
     controller.target(state, 0.1)

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 
 from ..errors import ArtifactError, ArtifactMismatchError
-from ..execution.robot_limits import g1_ankles
+from ..execution.robot_limits import g1_ankles, g1_knees
 from ..execution.standing import StandingConfig, StandingController
 from ..execution.stepping import SteppingController
 from ..robot.velocity_walker import WALKER_FILES, pretrained_path
@@ -34,7 +34,7 @@ def open_standing(config: StandingConfig, manifest: PolicyManifest) -> StandingC
     stand = np.array(manifest.default_joint_pos)
     if not config.enabled or not config.policy:
         return g1_ankles(config, stand)
-    return SteppingController(config, WalkerNetwork(config.policy, manifest), stand)
+    return SteppingController(config, WalkerNetwork(config.policy, manifest), stand, g1_knees())
 
 
 class WalkerNetwork:

@@ -186,7 +186,7 @@ class ActionExecutor:
             verdict = FilterVerdict.PASSED
             return self._last_command, self._report(watch, sample, self._last_command, verdict, Reason.SIM_PAUSED)
         if self._standing is not None and self._watchdog.state is not None:
-            self._standing.observe(self._watchdog.state, dt)
+            self._standing.observe(self._watchdog.state, self._last_command, dt)
         self._decide(now, watch, sample, dt)
         command, verdict = self._command(now, dt, watch, sample)
         self._last_command = command

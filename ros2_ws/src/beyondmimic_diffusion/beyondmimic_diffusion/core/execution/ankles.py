@@ -21,7 +21,7 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..rotations import quat_to_matrix
-from ..types import Array, RobotState
+from ..types import Array, JointCommand, RobotState
 from .modes import Reason
 from .standing import StandingConfig, StandingController
 
@@ -53,7 +53,7 @@ class AnkleController(StandingController):
         self._speed = 0.0
         self.start(self._stand)
 
-    def observe(self, state: RobotState, dt: float) -> None:
+    def observe(self, state: RobotState, command: JointCommand | None, dt: float) -> None:
         """Take note of how fast the joints move; see :meth:`StandingController.observe`."""
         share = 1.0 - math.exp(-dt / self._config.speed_time)
         self._speed += share * (float(np.abs(state.joint_vel).max()) - self._speed)

@@ -149,7 +149,7 @@ class Reason(Enum):
     E_STOP = (20, "emergency stop")
     E_STOP_RESET = (21, "emergency stop released; arm to go on")
     SUPERSEDED = (22, "the ticks stood still and the supervisor took the motors; disarm, then arm to go on")
-    STAND_FAILED = (23, "tilted too far to stand without plans")
+    STAND_FAILED = (23, "tilted too far to stand without plans, or lifted off the floor")
     SECOND_WRITER = (24, "another node commands the motors")
     OVERSPEED = (25, "joints flail: several are faster than the trip speed")
     TOO_HOT = (26, "a motor is too hot")

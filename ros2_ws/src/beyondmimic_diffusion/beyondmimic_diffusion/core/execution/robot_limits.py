@@ -13,6 +13,11 @@ from .standing import StandingConfig
 _LEG_PARTS = ("hip_", "knee", "ankle_")
 
 
+def g1_knees() -> list[int]:
+    """Indices of the knees."""
+    return [i for i, name in enumerate(g1.JOINT_NAMES) if name.endswith("_knee_joint")]
+
+
 def g1_ankles(config: StandingConfig, stand_pose: Array) -> AnkleController:
     """Standing on the G1's four ankle joints."""
     pitch, roll = (

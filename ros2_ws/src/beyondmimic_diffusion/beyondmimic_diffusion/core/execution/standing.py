@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from ..parameters import param, validate
-from ..types import Array, RobotState
+from ..types import Array, JointCommand, RobotState
 from .modes import Reason
 from .watchdog import tilt_angle
 
@@ -28,6 +28,14 @@ class StandingConfig:
     resume_time: float = param(
         0.5, unit="s", lo=0.0, hi=5.0, doc="How long new plans must have come steadily before they take over again."
     )
+    min_load: float = param(
+        6.0,
+        unit="N m",
+        lo=0.0,
+        hi=100.0,
+        doc="Torque stretching both knees together, averaged over load_time, below which it hangs and must not step.",
+    )
+    load_time: float = param(1.0, unit="s", lo=0.02, hi=5.0, doc="Time constant of that average.")
     max_tilt: float = param(
         math.radians(25.0), unit="rad", lo=0.05, hi=1.0, doc="Tilt beyond which it is not tried, or given up."
     )
@@ -65,11 +73,13 @@ class StandingController(ABC):
         """
         self._config = config
 
-    def observe(self, state: RobotState, dt: float) -> None:  # noqa: B027 (not all take note of anything)
-        """Take note of the robot's motion; called at each tick.
+    @abstractmethod
+    def observe(self, state: RobotState, command: JointCommand | None, dt: float) -> None:
+        """Take note of how the robot moves and what it bears; called at each tick, whatever the mode.
 
         Args:
             state: Newest.
+            command: The one in force; None before the first.
             dt: Time since the last call [s].
         """
 
