@@ -21,6 +21,8 @@ from . import qos
 from .conversions import JointMap, robot_state_from_msg, time_from_msg
 
 _PLAYS = (ExecutorState.BLEND, ExecutorState.TRACKING, ExecutorState.COASTING)
+_WAITS = (ExecutorState.HOLD, ExecutorState.RETURN_TO_STAND)
+"""An interruption, from which the executor goes on by itself as soon as plans come."""
 _FELL = (ExecutorState.DAMPING, ExecutorState.E_STOP, ExecutorState.FAULT)
 _PLANS = (PlannerStatus.WARMUP, PlannerStatus.RUNNING, PlannerStatus.DEGRADED)
 
@@ -36,7 +38,11 @@ class ReadinessConfig:
         2.0, unit="s", lo=0.2, hi=20.0, doc="Tasks end when executor or planner are silent for this long."
     )
     hold_timeout: float = param(
-        1.0, unit="s", lo=0.0, hi=10.0, doc="Tasks end when the executor holds for this long instead of playing plans."
+        1.0,
+        unit="s",
+        lo=0.0,
+        hi=10.0,
+        doc="Tasks end when the executor holds, or stands without plans, for this long.",
     )
     max_clock_difference: float = param(
         0.5, unit="s", lo=0.05, hi=10.0, doc="Greatest difference between robot_state's stamp and our clock."
@@ -69,6 +75,7 @@ class Readiness:
         self._node = node
         self._now = now
         self._behind = 0.0
+        self._waits_since = math.inf
         self._config = config
         self._joints = JointMap(g1.JOINT_NAMES)
         self._state, self._executor, self._planner, self._stats = _Heard(), _Heard(), _Heard(), _Heard()
@@ -121,7 +128,7 @@ class Readiness:
         """What stands in the way of a task, the nearest cause first; None: nothing.
 
         Args:
-            under_way: A task runs already: it lives through a short HOLD, from which the executor goes on by itself.
+            under_way: A task runs already: it lives through a short interruption.
         """
         return self._state_trouble() or self._executor_trouble(under_way) or self._planner_trouble()
 
@@ -140,13 +147,13 @@ class Readiness:
             return TaskCode.NOT_READY, f"no executor/state {_since(self._executor)}; is the executor running?"
         mode: ExecutorState = self._executor.message
         now = time.monotonic()
-        if mode.state != ExecutorState.HOLD:
-            self._holds_since = math.inf
+        if mode.state not in _WAITS:
+            self._waits_since = math.inf
         if mode.state in _PLAYS:
             return None
-        if mode.state == ExecutorState.HOLD:
-            self._holds_since = min(self._holds_since, now)
-            if under_way and now - self._holds_since < self._config.hold_timeout:
+        if mode.state in _WAITS:
+            self._waits_since = min(self._waits_since, now)
+            if under_way and now - self._waits_since < self._config.hold_timeout:
                 return None
         return (
             TaskCode.ROBOT_FELL if mode.state in _FELL else TaskCode.NOT_READY,
