@@ -7,6 +7,8 @@ from dataclasses import dataclass
 _ALONE = ("--no-expert", "--videos", "0")
 _SEED = ("--seed", "3")
 """Of suites with tasks: no setting was chosen on it."""
+_ESTIMATED = "on the estimator, without truth"
+_ESTIMATOR = (*_ALONE, "--state", "estimator")
 _BODY, _JOINT = "runs/ablation_body_pos/policy", "runs/ablation_joint_rot/policy"
 
 
@@ -38,8 +40,7 @@ HEADLINES = ("joystick", "walk-perturb", "waypoint", "forest", "moving-obstacle"
 CASES = (
     Case("joystick", "joystick", "policy", episodes=200),
     Case("walk-perturb", "walk-perturb", "policy", episodes=200),
-    Case("joystick-estimator", "joystick", "on the estimator, without truth", (*_ALONE, "--state", "estimator",
-                                                                              "--seed", "5"), 100),
+    Case("joystick-estimator", "joystick", f"{_ESTIMATED}, seed 5", (*_ESTIMATOR, "--seed", "5"), 100),
     Case("joystick-omni", "joystick-omni", "policy", ("--videos", "0"), episodes=50),
     Case("turn", "turn", "policy", _ALONE, 30),
     Case("turn-no-gain", "turn", "heading not gone after", (*_ALONE, "--set", "steering.turn_gain=0"), 30),
@@ -50,6 +51,7 @@ CASES = (
     Case("joystick-warm", "joystick", "warm start, 4 passes", (*_ALONE, "--mode", "warm_start", "--passes", "4",
                                                              "--set", "planner.reopen_level=16"), 30),
     Case("joystick-float", "joystick", "32-bit weights", (*_ALONE, "--backend", "onnx"), 30),
+    Case("perturb-estimator", "walk-perturb", _ESTIMATED, _ESTIMATOR, 30),
     Case("perturb-guidance-off", "walk-perturb", "guidance off", (*_ALONE, "--guidance", "off"), 30),
     Case("perturb-rolling", "walk-perturb", "rolling, 15 passes", (*_ALONE, "--mode", "rolling", "--passes", "15"), 30),
     Case("joystick-short", "joystick", "Body-Pos, 2000 steps", _ALONE, 30, _BODY),
@@ -57,20 +59,26 @@ CASES = (
     Case("perturb-short", "walk-perturb", "Body-Pos, 2000 steps", _ALONE, 30, _BODY),
     Case("perturb-joint-rot", "walk-perturb", "Joint-Rot, 2000 steps", _ALONE, 30, _JOINT),
     Case("waypoint", "waypoint", "policy", _SEED),
+    Case("waypoint-estimator", "waypoint", _ESTIMATED, (*_SEED, *_ESTIMATOR), 30),
     Case("forest", "forest", "route and barrier", _SEED),
+    Case("forest-estimator", "forest", _ESTIMATED, (*_SEED, *_ESTIMATOR), 20),
     Case("forest-barrier", "forest", "barrier alone", (*_SEED, *_ALONE, "--variant", "barrier"), 30),
     Case("forest-route", "forest", "route alone", (*_SEED, *_ALONE, "--variant", "route"), 30),
     Case("forest-none", "forest", "neither", (*_SEED, *_ALONE, "--variant", "none"), 30),
     Case("moving-obstacle", "moving-obstacle", "barrier", _SEED, 50),
+    Case("moving-obstacle-estimator", "moving-obstacle", _ESTIMATED, (*_SEED, *_ESTIMATOR), 30),
     Case("moving-obstacle-none", "moving-obstacle", "no barrier", (*_SEED, *_ALONE, "--variant", "none"), 30),
     Case("composed", "composed", "route and barrier", _SEED, 50),
+    Case("composed-estimator", "composed", _ESTIMATED, (*_SEED, *_ESTIMATOR), 30),
     Case("composed-none", "composed", "neither", (*_SEED, *_ALONE, "--variant", "none"), 30),
     Case("in-between", "in-between", "clean tokens and velocity to the next", _SEED, 50),
+    Case("in-between-estimator", "in-between", _ESTIMATED, (*_SEED, *_ESTIMATOR), 30),
     Case("in-between-tokens", "in-between", "clean tokens alone", (*_SEED, *_ALONE, "--variant", "tokens"), 30),
     Case("in-between-chase", "in-between", "velocity alone", (*_SEED, *_ALONE, "--variant", "chase"), 30),
     Case("in-between-cost", "in-between", "keyframe cost", (*_SEED, *_ALONE, "--variant", "cost"), 30),
     Case("in-between-command", "in-between", "command alone", (*_SEED, *_ALONE, "--variant", "command"), 30),
     Case("clip", "clip", "the clip's states as facts", _SEED, 50),
+    Case("clip-estimator", "clip", _ESTIMATED, (*_SEED, *_ESTIMATOR), 30),
 )  # fmt: skip
 """What is reported. Guidance, sampling, state representation and helps are compared on the same episodes."""
 
