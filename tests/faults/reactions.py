@@ -6,6 +6,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from .fault import Outcome, Reaction
 from .heard import Moment
@@ -204,6 +205,15 @@ def steps_to_a_stand(rig: Rig, since: Moment) -> Outcome:
     if fallen() or ears.speed() >= STANDS:
         problems += (f"{ears.mode}, speed {ears.speed():.2f} m/s, up {ears.up}",)
     return Outcome(outcome.seconds, problems, f"at rest after {ears.sim - start:.1f} s")
+
+
+def steps_after_wrong_stamps(rig: Rig, since: Moment) -> Outcome:
+    """As above, timed from the last state that was stamped right: how long the request took is not the reaction's."""
+    outcome = steps_to_a_stand(rig, since)
+    heard, last_right = rig.ears.leap
+    if outcome.seconds is None or heard < since.steady:
+        return outcome
+    return replace(outcome, seconds=since.sim + outcome.seconds - last_right)
 
 
 def steps_then_walks(rig: Rig, since: Moment) -> Outcome:
