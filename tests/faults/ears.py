@@ -26,7 +26,7 @@ MODES = {
 FALLEN = 0.5
 """Pelvis lower than this [m]: it lies, or is about to."""
 _JUMP = 0.5
-"""A larger step of simulated time, or from one stamp to the next, is a jump [s]."""
+"""A larger step of simulated time is a jump [s]."""
 _STAMP = re.compile(r"\[(\w+)\] \[[A-Z]+\] \[([\d.]+)\]")
 """Node, level and system time of a line of the log."""
 
@@ -48,8 +48,6 @@ class Ears:
         self.plan_at = 0.0
         """When it came, steady clock [s]."""
         self.state: RobotState | None = None
-        self.leap = (float("-inf"), 0.0)
-        """When the stamps of robot_state last leapt ahead, steady clock, and the last stamp before [s]."""
         self.planner: PlannerStatus | None = None
         self.damping = False
         """Whether the supervisor says that it damps."""
@@ -97,10 +95,6 @@ class Ears:
         self.poses.append(Pose(time_from_msg(msg.header.stamp), np.array([place.x, place.y]), place.z))
 
     def _on_state(self, msg: RobotState) -> None:
-        if self.state is not None:
-            before = time_from_msg(self.state.header.stamp)
-            if time_from_msg(msg.header.stamp) - before > _JUMP:
-                self.leap = (time.monotonic(), before)
         self.state = msg
 
     def _on_clock(self, msg: Clock) -> None:

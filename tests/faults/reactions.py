@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from beyondmimic_diffusion.ros.conversions import time_from_msg
+
 from .fault import Outcome, Reaction
 from .heard import Moment
 from .rig import Rig, RigError
@@ -207,13 +209,13 @@ def steps_to_a_stand(rig: Rig, since: Moment) -> Outcome:
     return Outcome(outcome.seconds, problems, f"at rest after {ears.sim - start:.1f} s")
 
 
-def steps_after_wrong_stamps(rig: Rig, since: Moment) -> Outcome:
-    """As above, timed from the last state that was stamped right: how long the request took is not the reaction's."""
-    outcome = steps_to_a_stand(rig, since)
-    heard, last_right = rig.ears.leap
-    if outcome.seconds is None or heard < since.steady:
+def steps_after_last_state(rig: Rig, since: Moment) -> Outcome:
+    """As above, timed from the last state of the robot that was told: asking for the fault takes up to 0.1 s itself."""
+    outcome, state = steps_to_a_stand(rig, since), rig.ears.state
+    if outcome.seconds is None or state is None:
         return outcome
-    return replace(outcome, seconds=since.sim + outcome.seconds - last_right)
+    last, reaction = time_from_msg(state.header.stamp), since.sim + outcome.seconds
+    return replace(outcome, seconds=reaction - last) if since.sim <= last <= reaction else outcome
 
 
 def steps_then_walks(rig: Rig, since: Moment) -> Outcome:

@@ -5,7 +5,6 @@ What is asserted is the reaction. Its time depends on the machine and is only re
 
 import os
 import sys
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -21,7 +20,6 @@ from std_msgs.msg import Header  # noqa: E402
 
 from tests.faults import reactions  # noqa: E402
 from tests.faults.catalogue import CATALOGUE  # noqa: E402
-from tests.faults.ears import Ears  # noqa: E402
 from tests.faults.fault import Fault, Outcome  # noqa: E402
 from tests.faults.heard import Moment  # noqa: E402
 from tests.faults.reactions import goes_on  # noqa: E402
@@ -51,16 +49,17 @@ def test_the_reaction_to_the_fault_comes_and_nothing_else_goes_wrong(rows, name)
     assert row.reacted, row.outcomes
 
 
-def test_wrong_stamps_are_timed_from_the_last_right_one_not_from_the_request(monkeypatch):
-    ears = Ears(SimpleNamespace(create_subscription=lambda *_: None), [])
-    rig, since = SimpleNamespace(ears=ears), Moment(time.monotonic(), 10.0, 0.0)
+@pytest.mark.parametrize(
+    ("last", "seconds"),
+    [(10.08, 0.17), (9.99, 0.25), (11.08, 0.25)],
+    ids=["the last state", "none since the request", "one that is stamped ahead itself"],
+)
+def test_wrong_stamps_are_timed_from_the_last_state_that_was_told_not_from_the_request(last, seconds, monkeypatch):
+    rig = SimpleNamespace(ears=SimpleNamespace(state=RobotState(header=Header(stamp=time_to_msg(last)))))
     monkeypatch.setattr(reactions, "steps_to_a_stand", lambda rig, since: Outcome(0.25, (), "at rest"))
-    assert reactions.steps_after_wrong_stamps(rig, since).seconds == 0.25
-    for stamp in (10.0, 10.08, 11.084):
-        ears._on_state(RobotState(header=Header(stamp=time_to_msg(stamp))))
-    assert reactions.steps_after_wrong_stamps(rig, since).seconds == pytest.approx(0.17)
-    later = Moment(time.monotonic(), 11.0, 0.0)
-    assert reactions.steps_after_wrong_stamps(rig, later).seconds == 0.25
+    outcome = reactions.steps_after_last_state(rig, Moment(0.0, 10.0, 0.0))
+    assert outcome.seconds == pytest.approx(seconds)
+    assert outcome.note == "at rest"
 
 
 def fault(deadline: float | None = 0.1, name: str = "f"):
