@@ -22,6 +22,7 @@ from beyondmimic_diffusion.access import (  # noqa: E402
 )
 from beyondmimic_diffusion.graph import ENCLAVES, BringupArguments, make_graph  # noqa: E402
 from beyondmimic_diffusion.nodes.action_executor_node import ActionExecutorNode  # noqa: E402
+from beyondmimic_diffusion.nodes.simulation_services import ACTION, SERVICES  # noqa: E402
 from beyondmimic_diffusion.nodes.supervisor_node import SupervisorNode  # noqa: E402
 
 pytestmark = pytest.mark.ros
@@ -62,6 +63,12 @@ def test_the_shipped_policy_allows_what_the_nodes_that_command_motors_use_and_no
     assert used.publish | {"/rosout", "/parameter_events"} == allowed(name, "publish")
     assert used.subscribe | own | {"/parameter_events"} == allowed(name, "subscribe")
     assert used.reply == allowed(name, "reply")
+
+
+def test_a_simulator_with_simulation_interfaces_may_offer_them_though_the_policy_was_not_made_here():
+    assert {f"/{name}" for name in (*SERVICES, ACTION[0])} <= allowed("mujoco_sim_services", "reply") | allowed(
+        "mujoco_sim_services", "execute"
+    )
 
 
 def test_actions_and_services_are_told_apart_and_an_operator_may_ask_but_not_command():
