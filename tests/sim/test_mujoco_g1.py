@@ -68,6 +68,29 @@ def test_push_changes_the_velocity_of_every_mass_alike():
     np.testing.assert_allclose(sim.data.subtree_linvel[0] - before, [0.3, -0.2, 0.0], atol=1e-9)
 
 
+@pytest.mark.parametrize("steps", [1, 4])
+def test_the_accelerometer_feels_a_push_once_and_all_of_it(steps):
+    air = {"root_pos_w": np.array([0.0, 0.0, 5.0]), "root_quat_w": np.array([0.8, 0.0, 0.0, 0.6])}
+    sim, left_alone, pushes = MujocoG1(), MujocoG1(), ([0.3, -0.2], [0.1, 0.1])
+    for each in (sim, left_alone):
+        each.reset(**air)
+    for delta in pushes:
+        sim.push(np.array(delta))
+    for each in (sim, left_alone):
+        each.step(stand(kp_scale=0.0), steps)
+    felt_b = sim.imu().lin_acc_b - left_alone.imu().lin_acc_b
+    delta_v_w = quat_rotate(sim.imu().quat_w, felt_b) * steps * sim.dt
+    np.testing.assert_allclose(delta_v_w, [0.4, -0.1, 0.0], atol=1e-9)
+    for each in (sim, left_alone):
+        each.advance(steps)
+    np.testing.assert_allclose(sim.imu().lin_acc_b, left_alone.imu().lin_acc_b, atol=1e-6)
+    sim.push(np.array([0.3, 0.0]))
+    for each in (sim, left_alone):
+        each.reset(**air)
+        each.advance(steps)
+    np.testing.assert_array_equal(sim.imu().lin_acc_b, left_alone.imu().lin_acc_b)
+
+
 def test_imu_feels_gravity_at_rest_and_nothing_in_free_fall():
     sim = MujocoG1()
     sim.reset(root_pos_w=np.array([0.0, 0.0, 5.0]))

@@ -17,6 +17,7 @@ from ..core.guidance.sdf import SignedDistance
 from ..core.robot import g1
 from ..core.robot.kinematics import from_mujoco
 from ..core.robot.model import FLOOR_FRICTION, PHYSICS_DT, build_spec, check_joint_order, foot_geom_ids
+from ..core.rotations import quat_rotate_inverse
 from ..core.types import Array, ImuSample, JointCommand, JointSample, RobotState
 from .obstacles import add_obstacles, mocap_velocities, obstacle_geoms
 
@@ -131,6 +132,8 @@ class MujocoG1:
         self._lead_obstacles()
         self.model.actuator_biasprm[:, 1:3] = 0.0
         self._kp, self._feed_forward = _zeros(), _zeros()
+        self._pushed_w: Array | None = None
+        self._jolt_w: Array | None = None
         mujoco.mj_forward(self.model, data)
 
     def step(self, command: JointCommand, n: int = 1) -> None:
@@ -155,14 +158,20 @@ class MujocoG1:
         """Let ``n`` physics steps pass under the last command; obstacles move once, at the beginning."""
         self._lead_obstacles()
         mujoco.mj_step(self.model, self.data, n)
+        pushed_w, self._pushed_w = self._pushed_w, None
+        self._jolt_w = None if pushed_w is None else pushed_w / (n * self.dt)
 
     def _lead_obstacles(self) -> None:
         if len(self._travel):
             self.data.mocap_pos[:] = self._travel * self.data.time
 
     def push(self, delta_v_xy: Array) -> None:
-        """Change the whole robot's horizontal velocity at once [m/s], shape (2,)."""
+        """Change the whole robot's horizontal velocity at once [m/s], shape (2,).
+
+        The accelerometer feels it in the next :meth:`advance`, spread over its steps: physics knows of no force here.
+        """
         self.data.qvel[:2] += delta_v_xy
+        self._pushed_w = np.array([*delta_v_xy, 0.0]) + (0.0 if self._pushed_w is None else self._pushed_w)
 
     @property
     def stamp(self) -> float:
@@ -182,12 +191,10 @@ class MujocoG1:
         if not self._has_sensors:
             raise RobotModelError("this simulator was made with sensors=False; the IMU needs sensors=True")
         data = self.data
-        return ImuSample(
-            stamp=self.stamp,
-            quat_w=data.qpos[3:7].copy(),
-            ang_vel_b=data.qvel[3:6].copy(),
-            lin_acc_b=data.sensordata[self._accelerometer : self._accelerometer + 3].copy(),
-        )
+        quat_w, force_b = data.qpos[3:7].copy(), data.sensordata[self._accelerometer : self._accelerometer + 3].copy()
+        if self._jolt_w is not None:
+            force_b += quat_rotate_inverse(quat_w, self._jolt_w)
+        return ImuSample(stamp=self.stamp, quat_w=quat_w, ang_vel_b=data.qvel[3:6].copy(), lin_acc_b=force_b)
 
     def joints(self) -> JointSample:
         """What the encoders read, and the torque of the last physics step."""
