@@ -109,6 +109,9 @@ class TrainConfig:
     precision: str = "auto"
     """``auto``, ``fp32`` or ``bf16``."""
     compile: bool = True
+    windows_on: str = "auto"
+    """Where batches are made: ``host`` (a thread of the CPU), ``device`` (all frames in the GPU's memory), or ``auto``:
+    on the device if it is a GPU."""
     checkpoint_minutes: float = 5.0
     log_every: int = 25
     validate_every: int = 500

@@ -105,6 +105,8 @@ class PhysicsConfig:
     """On the torso [kg]."""
     gain_scale: Range = (0.9, 1.1)
     """Of kp and kd, each joint on its own."""
+    gain_scale_all: Range = (1.0, 1.0)
+    """Of kp and kd, one factor for all joints, on top of each joint's own."""
     joint_damping: Range = (0.0, 0.1)
     """Viscous friction, one value for all joints [N m s/rad]."""
     joint_offset: float = 0.02
