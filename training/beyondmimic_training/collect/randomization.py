@@ -116,6 +116,18 @@ class PhysicsConfig:
 
 
 @dataclass(frozen=True)
+class DaggerConfig:
+    """A policy drives now and then, and the expert labels the states that it visits."""
+
+    policy: str = ""
+    """Its folder; empty for none."""
+    burst: Range = (0.2, 1.0)
+    """Length of the stretches that it drives [s]."""
+    pause: Range = (0.2, 1.5)
+    """Time between two of them, in which the expert drives [s]."""
+
+
+@dataclass(frozen=True)
 class CollectConfig:
     """One collection run."""
 
@@ -137,6 +149,7 @@ class CollectConfig:
     command: CommandConfig = field(default_factory=CommandConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     skill: SkillConfig = field(default_factory=SkillConfig)
+    dagger: DaggerConfig = field(default_factory=DaggerConfig)
     push: PushConfig = field(default_factory=PushConfig)
     physics: PhysicsConfig = field(default_factory=PhysicsConfig)
 
