@@ -116,8 +116,8 @@ class TrainConfig:
     log_every: int = 25
     validate_every: int = 500
     init_from: str = ""
-    """Checkpoint whose weights (not optimiser) the run starts from; empty for none. Its plans may be shorter: steps
-    beyond them begin with the position embedding of its last one."""
+    """Checkpoint, or policy folder, whose weights (not optimiser) the run starts from; empty for none. Its plans may be
+    shorter: steps beyond them begin with the position embedding of its last one."""
     init_normalizers: bool = True
     """Take its normalisers too; false: statistics of this run's data (where that reaches further)."""
     wandb: str = ""

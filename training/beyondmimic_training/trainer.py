@@ -26,6 +26,7 @@ from .curves import Curves
 from .dataset import Batch, WindowSampler, WindowSource
 from .device_windows import DeviceWindows
 from .ema import Ema
+from .exported_weights import policy_weights
 from .loss import co_diffusion_loss, commit_prefix, draw_levels, hold_keyframes
 from .optimizers import learning_rate_factor, make_optimizers, progress
 from .prefetch import Prefetcher
@@ -300,7 +301,7 @@ class Trainer:
 
     def _start_from(self, path: Path) -> None:
         """Take averaged weights, and unless told otherwise normalisers, of another run, but not its optimiser."""
-        data = load_checkpoint(path)
+        data = policy_weights(path) if path.is_dir() else load_checkpoint(path)
         averaged = {k.removeprefix("weights."): v for k, v in data["ema"].items() if k != "step"}
         saved = DenoiserConfig(**data["network_config"])
         averaged["position"] = _stretched(averaged["position"], saved.layout, self.network_config.layout)
