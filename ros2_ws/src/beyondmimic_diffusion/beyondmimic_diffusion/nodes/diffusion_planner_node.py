@@ -125,6 +125,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         self._loader = SideNode(self, "loader")
         self._loader.serve(LoadEngine, "planner/load_engine", self._on_load_engine)
         self._loader.start()
+        self.parameters.on_change(self._on_parameters)
         self._tell_policy()
 
     def activate(self) -> None:
@@ -176,6 +177,11 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         if self._loader is not None:
             self._loader.close()
             self._loader = None
+
+    def _on_parameters(self, config: DiffusionPlannerConfig) -> None:
+        """Live ones count from the next plan on."""
+        if self._worker is not None:
+            self._worker.retune(config.planner, config.steering)
 
     def _on_state(self, msg: RobotStateMsg) -> None:
         if self._worker is None:

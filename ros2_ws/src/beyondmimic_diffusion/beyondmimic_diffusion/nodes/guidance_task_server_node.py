@@ -53,7 +53,7 @@ class GuidanceTaskServerConfig:
     )
     base_frame: str = param("pelvis", doc="Frame of the commanded velocity (its heading only).", read_only=True)
     odom_frame: str = param("odom", doc="Frame in which goals and obstacles are kept.", read_only=True)
-    goal_pose_heading: bool = param(True, doc="A goal_pose is reached with its heading; false: with any.")
+    goal_pose_heading: bool = param(True, doc="A goal_pose is reached with its heading; false: with any.", live=True)
     limits: VelocityLimits = field(default_factory=VelocityLimits)
     joy: JoyConfig = field(default_factory=JoyConfig)
     tasks: TasksConfig = field(default_factory=TasksConfig)
@@ -151,7 +151,9 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         super().destroy_node()
 
     def _on_parameters(self, config: GuidanceTaskServerConfig) -> None:
-        self._joy = JoyMapping(config.joy, config.limits)
+        """Live ones count from the next command, and the next task, on; limits for the command in force, too."""
+        self._joy.configure(config.joy, config.limits)
+        self._teleop.limit(config.limits)
 
     def _on_velocity(self, msg: TwistStamped | Twist) -> None:
         twist = msg.twist if isinstance(msg, TwistStamped) else msg

@@ -30,7 +30,11 @@ class SimConfig:
         50.0, unit="Hz", lo=1.0, hi=500.0, doc="Rate of ground_truth/odom.", read_only=True
     )
     real_time_factor: float = param(
-        1.0, lo=0.05, hi=20.0, doc="Simulated seconds per second; what is reached is on sim/real_time_factor."
+        1.0,
+        lo=0.05,
+        hi=20.0,
+        doc="Simulated seconds per second; what is reached is on sim/real_time_factor.",
+        live=True,
     )
     hold: bool = param(
         True,
@@ -38,19 +42,23 @@ class SimConfig:
         read_only=True,
     )
     release_time: float = param(0.3, unit="s", lo=0.01, hi=5.0, doc="Time in which the gantry lets go.", read_only=True)
-    friction: float = param(
-        FLOOR_FRICTION, lo=0.05, hi=3.0, doc="Sliding friction between feet and floor.", read_only=True
-    )
-    payload: float = param(0.0, unit="kg", lo=-5.0, hi=20.0, doc="Mass added at the torso.", read_only=True)
-    mass_scale: float = param(1.0, lo=0.5, hi=2.0, doc="Factor of all masses.", read_only=True)
+    friction: float = param(FLOOR_FRICTION, lo=0.05, hi=3.0, doc="Sliding friction between feet and floor.", live=True)
+    payload: float = param(0.0, unit="kg", lo=-5.0, hi=20.0, doc="Mass added at the torso.", live=True)
+    mass_scale: float = param(1.0, lo=0.5, hi=2.0, doc="Factor of all masses.", live=True)
     scene: str = param("", doc="YAML file with obstacles and the robot's place; empty: a bare floor.", read_only=True)
     sensor_fault: str = param(
         "none",
         choices=SENSOR_FAULTS,
         doc="What is wrong with joint_states and imu/data: silence, NaN, or stamps off by 1 s; for fault tests.",
+        live=True,
     )
     clock_offset: float = param(
-        0.0, unit="s", lo=-1e6, hi=1e6, doc="Added to simulated time; a change is a jump of /clock, for fault tests."
+        0.0,
+        unit="s",
+        lo=-1e6,
+        hi=1e6,
+        doc="Added to simulated time; a change is a jump of /clock, for fault tests.",
+        live=True,
     )
     announce_scene: bool = param(True, doc="Tell of the obstacles on sdf_scene, as a perfect sensor.", read_only=True)
     viewer: bool = param(False, doc="Open MuJoCo's window (needs a display).", read_only=True)
