@@ -105,6 +105,29 @@ class JoyMapping:
         return math.copysign(max(0.0, size), stick)
 
 
+class CommandPace:
+    """Which commands are forwarded at once: those that come a period or more after the last one that was."""
+
+    def __init__(self, period: float):
+        """
+        Args:
+            period: Least time between two commands that are forwarded [s].
+        """
+        self._period = period
+        self._next = -math.inf
+
+    def wait(self, now: float) -> float:
+        """How long the newest command must wait [s]; 0: it is forwarded now, and counted.
+
+        Args:
+            now: Any clock that does not jump [s].
+        """
+        if now < self._next:
+            return self._next - now
+        self._next = now + self._period
+        return 0.0
+
+
 class VelocityTask:
     """The newest velocity command until it is too old; then, and before the first, the wish to stand."""
 
