@@ -79,7 +79,6 @@ def param(
     hi: float | None = None,
     choices: tuple[Any, ...] = (),
     live: bool = False,
-    read_only: bool = True,
 ) -> T:
     """Declare one parameter of a frozen dataclass; its default must be immutable (use a tuple for a list).
 

@@ -45,16 +45,14 @@ _FORWARD_PERIOD = 0.02
 class GuidanceTaskServerConfig:
     """What an operator may choose about commands, tasks and obstacles."""
 
-    autostart: bool = param(True, doc="Configure and activate without being asked.", read_only=True)
-    policy: str = param(
-        "", doc="Folder of the planner's policy, for the clips in it; empty: no clip can be played.", read_only=True
-    )
-    enable_stamped_cmd_vel: bool = param(True, doc="cmd_vel is TwistStamped; false: Twist.", read_only=True)
+    autostart: bool = param(True, doc="Configure and activate without being asked.")
+    policy: str = param("", doc="Folder of the planner's policy, for the clips in it; empty: no clip can be played.")
+    enable_stamped_cmd_vel: bool = param(True, doc="cmd_vel is TwistStamped; false: Twist.")
     cmd_vel_timeout: float = param(
-        0.5, unit="s", lo=0.05, hi=5.0, doc="A command that is not renewed for this long means stand.", read_only=True
+        0.5, unit="s", lo=0.05, hi=5.0, doc="A command that is not renewed for this long means stand."
     )
-    base_frame: str = param("pelvis", doc="Frame of the commanded velocity (its heading only).", read_only=True)
-    odom_frame: str = param("odom", doc="Frame in which goals and obstacles are kept.", read_only=True)
+    base_frame: str = param("pelvis", doc="Frame of the commanded velocity (its heading only).")
+    odom_frame: str = param("odom", doc="Frame in which goals and obstacles are kept.")
     goal_pose_heading: bool = param(True, doc="A goal_pose is reached with its heading; false: with any.", live=True)
     limits: VelocityLimits = field(default_factory=VelocityLimits)
     joy: JoyConfig = field(default_factory=JoyConfig)
