@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="same seed, same episodes, whatever batch and workers")
     parser.add_argument("--out", type=Path, help="folder for the report; out/evaluate/SUITE by default")
     parser.add_argument(
-        "--batch", type=int, default=0, help="robots stepped together in one process; 0: 1 with 8-bit weights, else 50"
+        "--batch", type=int, help="robots stepped together in one process; by default 1 with 8-bit weights, else 50"
     )
     parser.add_argument("--workers", type=int, default=2, help="processes; one core each")
     parser.add_argument("--expert", action=argparse.BooleanOptionalAction, default=True, help="the expert's rows too")
@@ -98,11 +98,12 @@ def main(args: argparse.Namespace) -> int:
     names = ALL if args.suite == "all" else tuple(args.suite.split(","))
     for name in names:
         suite_named(name) if name not in TASK_SUITES else variant_of(TASK_SUITES[name], args.variant)
-    if args.episodes < 1 or args.batch < 0:
-        raise ConfigError(f"--episodes {args.episodes} must be at least 1, --batch {args.batch} at least 0")
+    if args.episodes < 1 or (args.batch is not None and args.batch < 1):
+        raise ConfigError(f"--episodes {args.episodes} and --batch {args.batch} must be at least 1")
     manifest = PolicyManifest.load(args.policy)
     backend = load_policy(args.policy, args.backend).backend_name
-    args.batch = args.batch or (1 if backend == INT8 else 50)  # 8-bit activations of a batch share their scale
+    if args.batch is None:
+        args.batch = 1 if backend == INT8 else 50  # 8-bit activations of a batch share their scale
     args.backend = backend
     setup = make_setup(args)
     root = args.out or Path("out/evaluate") / (names[0] if len(names) == 1 else args.suite.replace(",", "+"))
