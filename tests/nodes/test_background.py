@@ -56,6 +56,15 @@ def test_while_the_thread_is_held_up_so_much_waits_as_fits_and_the_rest_is_dropp
     assert done == [0, 1, 2, 3]
 
 
+def test_inline_it_is_done_by_the_caller_before_the_call_returns():
+    background, done = Background("test", inline=True), []
+    background.do(lambda: done.append(threading.current_thread()))
+    assert done == [threading.current_thread()]
+    background.do(lambda: 1 / 0)
+    assert background.failed == 1
+    background.close()
+
+
 def test_after_its_end_nothing_is_taken_any_more():
     background = Background("test")
     background.close()

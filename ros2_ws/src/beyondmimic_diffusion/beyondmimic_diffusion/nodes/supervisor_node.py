@@ -122,7 +122,7 @@ class SupervisorNode(Node):
             except Exception as error:  # what it is for is to go on when others do not
                 self._log.error(f"internal error in the watch: {error!r}", throttle_duration_sec=1.0)
                 patience = _POLL
-            self._stop.wait(patience)
+            time.sleep(patience)
 
     def _look(self) -> float:
         """Do what is due; how long the next look may wait [s]."""

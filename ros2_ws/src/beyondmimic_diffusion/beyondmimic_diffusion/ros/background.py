@@ -14,13 +14,14 @@ class Background:
     was handed over, at the priority of the thread that made this object.
     """
 
-    def __init__(self, name: str, capacity: int = 256):
+    def __init__(self, name: str, capacity: int = 256, inline: bool = False):
         """
         Args:
             name: Of the thread.
             capacity: Most pieces of work that may wait.
+            inline: Do it at once in the caller's thread: where runs must not depend on when a thread gets its turn.
         """
-        self._capacity = capacity
+        self._capacity, self._inline = capacity, inline
         self._queue: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._closed = False
         self.dropped = 0
@@ -35,7 +36,10 @@ class Background:
         if self._closed or self._queue.qsize() >= self._capacity:
             self.dropped += 1
             return False
-        self._queue.put(work)
+        if self._inline:
+            self._attempt(work)
+        else:
+            self._queue.put(work)
         return True
 
     def close(self, patience: float = 1.0) -> None:
@@ -47,7 +51,10 @@ class Background:
 
     def _run(self) -> None:
         while (work := self._queue.get()) is not None:
-            try:
-                work()
-            except Exception:  # nobody waits for it, and the next piece must be done all the same
-                self.failed += 1
+            self._attempt(work)
+
+    def _attempt(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception:  # nobody waits for it, and the next piece must be done all the same
+            self.failed += 1

@@ -138,10 +138,9 @@ def spin(node: Node, stop: Future) -> None:
     ros_executor.remove_node(node)
 
 
+@GuardedOutput()
 def run(make_node: Callable[[], Node], close: Callable[[Any], None] | None = None, realtime_priority: int = 0) -> None:
     """Main function of a node's process: make it, start it, spin it on this thread, leave cleanly on Ctrl-C or SIGTERM.
-
-    Whatever the process writes, it never waits for the terminal (``output.py``).
 
     Args:
         make_node: Constructs the node once rclpy is up.
@@ -149,21 +148,20 @@ def run(make_node: Callable[[], Node], close: Callable[[Any], None] | None = Non
         realtime_priority: SCHED_FIFO priority, where permitted, of this thread and those that the middleware starts: a
             tick that publishes waits for their locks, and they must not be starved meanwhile; 0: none.
     """
-    with GuardedOutput():
-        prefer_realtime(realtime_priority)
-        use_sockets()
-        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-        stop: Future = Future()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: None if stop.done() else stop.set_result(None))
-        try:
-            code = _serve(make_node(), close, stop)
-        except BeyondMimicError as error:
-            get_logger("beyondmimic").fatal(str(error))
-            code = REFUSED
-        rclpy.try_shutdown()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would find Python without handlers, half taken down
+    prefer_realtime(realtime_priority)
+    use_sockets()
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    stop: Future = Future()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None if stop.done() else stop.set_result(None))
+    try:
+        code = _serve(make_node(), close, stop)
+    except BeyondMimicError as error:
+        get_logger("beyondmimic").fatal(str(error))
+        code = REFUSED
+    rclpy.try_shutdown()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would find Python without handlers, half taken down
     sys.exit(code)
 
 

@@ -28,8 +28,8 @@ _PATIENCE = 1.0
 _STANDARD = (1, 2)
 
 
-class GuardedOutput:
-    """Guards descriptors while it is entered, those that lead to a terminal, a pipe or a socket."""
+class GuardedOutput(contextlib.ContextDecorator):
+    """Guards descriptors while it is entered (or what it decorates runs), unless they lead to a file."""
 
     def __init__(self, descriptors: tuple[int, ...] = _STANDARD):
         """
