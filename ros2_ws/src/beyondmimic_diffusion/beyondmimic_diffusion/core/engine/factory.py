@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ArtifactError, BeyondMimicError, ConfigError
 from ..protocols import Denoiser
 from .engine_manifest import ENGINE_FILE
-from .golden import GOLDEN_TOLERANCE, INT8_TOLERANCE, GoldenVectorError, check_golden
+from .golden import GOLDEN_TOLERANCE, INT8_RMS_TOLERANCE, INT8_TOLERANCE, GoldenVectorError, check_golden
 from .manifest import PolicyManifest
 
 INT8 = "onnx-int8"
@@ -90,7 +91,9 @@ def _unavailable(name: str, folder: Path) -> str:
 def _load(name: str, folder: Path, manifest: PolicyManifest, passed_over: tuple[str, ...]) -> LoadedPolicy:
     """One backend, proved."""
     denoiser, tolerance = _make(name, folder, manifest)
-    return LoadedPolicy(manifest, denoiser, name, folder, check_golden(folder, denoiser, tolerance), passed_over)
+    rms_tolerance = INT8_RMS_TOLERANCE if name == INT8 else math.inf
+    error = check_golden(folder, denoiser, tolerance, rms_tolerance)
+    return LoadedPolicy(manifest, denoiser, name, folder, error, passed_over)
 
 
 def _make(name: str, folder: Path, manifest: PolicyManifest) -> tuple[Denoiser, float]:
