@@ -227,6 +227,6 @@ def test_requantising_writes_the_eight_bit_file_again_and_its_hash(run, tmp_path
     assert load_policy(folder).backend_name == "onnx-int8"
 
 
-def test_export_of_a_checkpoint_needs_a_folder_to_write(run, caplog):
+def test_export_of_a_checkpoint_needs_a_folder_to_write(run, capsys):
     assert main(["export", "--checkpoint", str(run[0])]) == 2
-    assert "--out" in caplog.text
+    assert "--out" in capsys.readouterr().err

@@ -37,12 +37,12 @@ def test_auto_takes_the_eight_bit_file_and_its_results_are_close_but_not_equal(w
 
 
 def test_two_products_of_the_shipped_eight_bit_weights_always_fit_into_sixteen_bits():
-    """Without VNNI a CPU adds two products of an unsigned activation and a signed weight in 16 bits, with saturation."""
+    """Without VNNI a CPU adds two products of an unsigned activation and a signed weight in saturating 16 bits."""
     largest = 0
     for tensor in onnx.load("policies/walk/model_int8.onnx").graph.initializer:
         if tensor.data_type == onnx.TensorProto.INT8 and len(tensor.dims) == 2:
             largest = max(largest, int(np.abs(onnx.numpy_helper.to_array(tensor).astype(int)).max()))
-    assert 0 < largest and 2 * 255 * largest <= 2**15 - 1
+    assert largest > 0 and 2 * 255 * largest <= 2**15 - 1
 
 
 def test_errors_of_the_size_that_saturation_makes_are_refused_though_each_alone_is_small(with_int8):
