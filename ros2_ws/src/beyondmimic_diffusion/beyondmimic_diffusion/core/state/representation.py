@@ -134,7 +134,13 @@ class StateRepresentation(ABC):
         Returns:
             Shape (..., D).
         """
-        return self.transform(self.encode_local(seq), relative_frame(character_frame(seq), frame))
+        yaw = yaw_of(seq.root_quat_w)
+        pos = np.array(seq.root_pos_w)
+        pos[..., :2] -= frame.xy
+        back = -frame.yaw
+        rot = quat_to_rotvec(quat_multiply(quat_from_yaw(back), seq.root_quat_w))
+        parts = [rotate_yaw(pos, back), rot, rotate_yaw(seq.root_lin_vel_w, back), rotate_yaw(seq.root_ang_vel_w, back)]
+        return np.concatenate([*parts, *self._local(seq, yaw)], axis=-1)
 
     def transform(self, features: Array, pose: CharacterFrame) -> Array:
         """Features re-expressed in another frame, of which ``pose`` is the old frame's pose.
@@ -151,6 +157,18 @@ class StateRepresentation(ABC):
         for name in ("root_lin_vel_c", "root_ang_vel_c"):
             out[..., self.layout[name]] = rotate_yaw(features[..., self.layout[name]], pose.yaw)
         return out
+
+    def decode_pose(self, features: Array, frame: CharacterFrame) -> tuple[Array, Array]:
+        """Root position [m], shape (..., 3), and orientation (wxyz), shape (..., 4), in the world.
+
+        Args:
+            features: In the character frame ``frame``, shape (..., 6 or more): only ``root_pos_c`` and ``root_rot_c``
+                are read.
+            frame: Pose of that frame in the world; broadcasts.
+        """
+        pos = rotate_yaw(features[..., self.layout["root_pos_c"]], frame.yaw)
+        pos[..., :2] += frame.xy
+        return pos, quat_multiply(quat_from_yaw(frame.yaw), quat_from_rotvec(features[..., self.layout["root_rot_c"]]))
 
     def decode_root(self, features: Array, frame: CharacterFrame) -> tuple[Array, Array, Array, Array]:
         """Root position [m], orientation (wxyz), linear [m/s] and angular velocity [rad/s] in the world.
