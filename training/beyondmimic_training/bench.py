@@ -254,7 +254,7 @@ def _guidance_pass(policy: LoadedPolicy, goals: Sequence[Goal]) -> Callable[[int
     terms = goal_terms(goals, context)
     norm = planner.state_norm
     guidance = GuidanceComposer(planner.representation.layout, norm.scale, norm.offset, m.step_dt, terms)
-    states = np.random.default_rng(0).standard_normal((1, m.horizon, m.state_dim), np.float32)
+    states = norm.clamp(np.random.default_rng(0).standard_normal((1, m.horizon, m.state_dim), np.float32))
     return _timed(lambda turn: guidance.correction(states, m.num_denoising_steps // 2))
 
 

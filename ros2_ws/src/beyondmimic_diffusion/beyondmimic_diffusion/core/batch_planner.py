@@ -129,6 +129,8 @@ class BatchPlanner:
             scale=scale,
             schedule=self._schedule,
         )
+        self._pose_dim = max(self.representation.layout[name].stop for name in ("root_pos_c", "root_rot_c"))
+        self._from_scratch: LevelPath | None = None
         self._frame: CharacterFrame | None = None
         self._stamp: Array = np.full(rows, np.nan)
 
@@ -186,10 +188,7 @@ class BatchPlanner:
         committed = self._committed(observations)
         count = 0 if committed is None else committed.shape[1]
         if self._buffer is None:
-            initial, path = (
-                noise,
-                LevelPath.from_scratch(m.num_denoising_steps, m.horizon, m.action_horizon, self.passes),
-            )
+            initial, path = noise, self._scratch_path()
         else:
             initial, path = self._buffer.open(
                 noise,
@@ -211,8 +210,9 @@ class BatchPlanner:
             self._buffer.store(result)
         self._frame, self._stamp = frame, np.array([o.stamp for o in observations])
         stats = guidance.stats(result.clean.states) if guidance is not None else ((),) * self.rows
-        roots = self.representation.decode_root(
-            self.state_norm.to_si(result.clean.states).astype(np.float64),
+        roots = self.representation.decode_pose(
+            result.clean.states[..., : self._pose_dim] * self.state_norm.scale[: self._pose_dim]
+            + self.state_norm.offset[: self._pose_dim],
             CharacterFrame(frame.xy[:, None], frame.yaw[:, None]),
         )
         targets = self.action_norm.to_si(result.clean.actions).reshape(self.rows, -1, len(m.joint_names))
@@ -289,6 +289,13 @@ class BatchPlanner:
             return None
         targets = np.stack([o.promised[: tokens * m.setpoints_per_step] for o in observations])
         return self.action_norm.normalize(targets.reshape(self.rows, tokens, m.action_dim)).astype(np.float32)
+
+    def _scratch_path(self) -> LevelPath:
+        """From pure noise to clean in the present number of passes."""
+        if self._from_scratch is None or self._from_scratch.passes != self.passes:
+            m = self.manifest
+            self._from_scratch = LevelPath.from_scratch(m.num_denoising_steps, m.horizon, m.action_horizon, self.passes)
+        return self._from_scratch
 
     def _schedule(self, k: int) -> float:
         """Factor of the guidance at level ``k``."""

@@ -226,7 +226,10 @@ def _dot(a: Array, b: Array) -> Array:
 
 
 def _length(vectors: Array) -> Array:
-    return np.sqrt(_dot(vectors, vectors))
+    square = vectors[..., 0] * vectors[..., 0]
+    for i in range(1, vectors.shape[-1]):
+        square += vectors[..., i] * vectors[..., i]
+    return np.sqrt(square)
 
 
 def _apart(points: Array, center: Array) -> tuple[Array, Array, Array]:
@@ -250,11 +253,13 @@ def _corner_distance(q: Array) -> tuple[Array, Array]:
 
 def _length_and_direction(offset: Array) -> tuple[Array, Array]:
     """Norm along the last axis and unit vector; the first axis where the norm is zero."""
-    length = np.linalg.norm(offset, axis=-1)
-    nothing = (length < 1e-12)[..., None]
+    length = _length(offset)
+    nothing = length < 1e-12
+    if not nothing.any():  # almost always
+        return length, offset / length[..., None]
     first = np.zeros(offset.shape[-1])
     first[0] = 1.0
-    return length, np.where(nothing, first, offset / np.where(nothing, 1.0, length[..., None]))
+    return length, np.where(nothing[..., None], first, offset / np.where(nothing, 1.0, length)[..., None])
 
 
 def finite(name: str, value: ArrayLike) -> Array:

@@ -129,18 +129,23 @@ class StateRepresentation(ABC):
 
         Args:
             seq: States, leading shape (..., T) or (...).
-            frame: Frame of the current step; broadcasts against the leading shape.
+            frame: Frame of the current step; it and the leading shape broadcast.
 
         Returns:
             Shape (..., D).
         """
-        yaw = yaw_of(seq.root_quat_w)
-        pos = np.array(seq.root_pos_w)
-        pos[..., :2] -= frame.xy
         back = -frame.yaw
-        rot = quat_to_rotvec(quat_multiply(quat_from_yaw(back), seq.root_quat_w))
-        parts = [rotate_yaw(pos, back), rot, rotate_yaw(seq.root_lin_vel_w, back), rotate_yaw(seq.root_ang_vel_w, back)]
-        return np.concatenate([*parts, *self._local(seq, yaw)], axis=-1)
+        rot = quat_to_rotvec(quat_multiply(quat_from_yaw(back), seq.root_quat_w))  # (..., 3): the two broadcast here
+        out = np.empty((*rot.shape[:-1], self.dim), rot.dtype)
+        out[..., self.layout["root_rot_c"]] = rot
+        pos = out[..., self.layout["root_pos_c"]]
+        pos[..., :2] = rotate_yaw(seq.root_pos_w[..., :2] - frame.xy, back)
+        pos[..., 2] = seq.root_pos_w[..., 2]
+        out[..., self.layout["root_lin_vel_c"]] = rotate_yaw(seq.root_lin_vel_w, back)
+        out[..., self.layout["root_ang_vel_c"]] = rotate_yaw(seq.root_ang_vel_w, back)
+        start = self.layout["root_ang_vel_c"].stop
+        out[..., start:] = np.concatenate(self._local(seq, yaw_of(seq.root_quat_w)), axis=-1)
+        return out
 
     def transform(self, features: Array, pose: CharacterFrame) -> Array:
         """Features re-expressed in another frame, of which ``pose`` is the old frame's pose.
