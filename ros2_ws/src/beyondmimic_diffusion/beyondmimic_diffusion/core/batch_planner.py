@@ -20,7 +20,6 @@ from .guidance.goal_terms import GoalContext
 from .guidance.goals import Goal
 from .guidance.state_keyframe import StateKeyframeGoal, due_steps
 from .parameters import param, validate
-from .protocols import Guidance
 from .state import (
     CharacterFrame,
     StateSequence,
@@ -129,6 +128,8 @@ class BatchPlanner:
             scale=scale,
             schedule=self._schedule,
         )
+        self.trouble = ""
+        """Where NaN in the newest plans came from; empty if there is none."""
         self._pose_dim = max(self.representation.layout[name].stop for name in ("root_pos_c", "root_rot_c"))
         self._from_scratch: LevelPath | None = None
         self._frame: CharacterFrame | None = None
@@ -206,8 +207,12 @@ class BatchPlanner:
             method=self.method,
             generators=generators,
         )
+        bad = ~(np.isfinite(result.clean.states).all(axis=(1, 2)) & np.isfinite(result.clean.actions).all(axis=(1, 2)))
+        self.trouble = _cause(guidance) if bad.any() else ""
         if self._buffer is not None:
             self._buffer.store(result)
+            if bad.any():
+                self._buffer.reset(bad)
         self._frame, self._stamp = frame, np.array([o.stamp for o in observations])
         stats = guidance.stats(result.clean.states) if guidance is not None else ((),) * self.rows
         roots = self.representation.decode_pose(
@@ -248,7 +253,7 @@ class BatchPlanner:
 
     def _guidance(
         self, current: Array, goals: Sequence[Goal], frame: CharacterFrame, observations: Sequence[Observation]
-    ) -> Guidance | None:
+    ) -> GuidanceComposer | None:
         velocity = current[:, self.representation.layout["root_lin_vel_c"]][:, :2]
         m = self.manifest
         context = GoalContext(
@@ -332,6 +337,13 @@ class BatchPlanner:
             return self.state_norm.normalize(moved).astype(np.float32)
 
         return reframe
+
+
+def _cause(guidance: GuidanceComposer | None) -> str:
+    """Which part of the loop made a number that is none."""
+    if guidance is not None and guidance.bad_cost:
+        return f"cost '{guidance.bad_cost}' gave NaN or infinity"
+    return "the network gave NaN or infinity"
 
 
 def _stack(observations: Sequence[Observation]) -> StateSequence:

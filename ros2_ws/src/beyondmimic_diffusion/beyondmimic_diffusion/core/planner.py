@@ -84,8 +84,9 @@ class RobotTrack:
         return self._executed.push(stamp, joint_target)
 
     def remember(self, plan: Plan) -> None:
-        """Keep the newest plan: the next one is promised its beginning."""
-        self._last_plan = plan
+        """Keep the newest plan: the next one is promised its beginning. One with NaN, which nobody plays, is not."""
+        if plan.finite:
+            self._last_plan = plan
 
     def observation(self) -> Observation:
         """What the next plan is conditioned on.
@@ -163,8 +164,13 @@ class GuidedPlanner:
         """What plans reckon with now [s]."""
         return self._latency.latency
 
+    @property
+    def trouble(self) -> str:
+        """Where NaN in the newest plan came from, for the operator; empty if there is none."""
+        return self.batch.trouble
+
     def plan(self, goals: Sequence[Goal], seq: int = 0) -> Plan:
-        """The next plan, conditioned on the newest state.
+        """The next plan, conditioned on the newest state. If it is not ``finite``, the next one will not continue it.
 
         Args:
             goals: What to do; expired ones must be gone. Empty: unguided.

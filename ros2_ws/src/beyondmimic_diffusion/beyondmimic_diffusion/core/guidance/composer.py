@@ -98,6 +98,8 @@ class GuidanceComposer:
         self._clip = clip
         self.terms = tuple(terms)
         self._norms: dict[str, Array] = {}
+        self.bad_cost = ""
+        """The first term that gave a gradient with NaN or infinity at finite states; empty: none did."""
         self._with_key_points = any(term.cost.uses_key_points for term in self.terms)
         self._check()
         parts = self._layout if self._with_key_points else {name: self._layout[name] for name in ROOT_PARTS}
@@ -152,6 +154,8 @@ class GuidanceComposer:
         if self._clip is not None:
             total = _limited(total, strength * self._clip)
         self._norms = norms
+        if not self.bad_cost and not np.isfinite(total).all() and np.isfinite(clean_states).all():
+            self.bad_cost = next((name for name, norm in norms.items() if not np.isfinite(norm).all()), "")
         out = np.zeros_like(clean_states)
         out[..., : self._width] = total / self._scale_si[: self._width]
         return out
