@@ -1,4 +1,4 @@
-"""The planner's thread with a real planner: after one bad plan the next is a good one; nothing waits or grows for ever."""
+"""The planner's thread with a real planner: after a bad plan comes a good one; nothing waits or grows for ever."""
 
 import threading
 import time

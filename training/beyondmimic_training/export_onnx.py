@@ -65,6 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     own.add_argument("--mode", choices=SAMPLING_MODES, default=default.mode, help=f"({default.mode})")
     own.add_argument("--passes", type=int, default=default.passes, help=f"network calls per plan ({default.passes})")
     own.add_argument(
+        "--least-passes",
+        type=int,
+        default=default.least_passes,
+        help="network calls per plan to which slow machines may go down; -1: none below --passes",
+    )
+    own.add_argument(
         "--reopen-level",
         type=int,
         default=default.reopen_level,
@@ -81,7 +87,11 @@ def main(args: argparse.Namespace) -> int:
     if args.out is None:
         raise ConfigError("export --checkpoint needs --out, the policy folder to write")
     sampling = SamplingDefaults(
-        mode=args.mode, passes=args.passes, reopen_level=args.reopen_level, guidance_scale=args.guidance_scale
+        mode=args.mode,
+        passes=args.passes,
+        least_passes=args.least_passes,
+        reopen_level=args.reopen_level,
+        guidance_scale=args.guidance_scale,
     )
     export(args.checkpoint, args.out, args.name or args.out.name, sampling)
     return 0

@@ -13,7 +13,7 @@ from .diffusion.rolling_buffer import RollingBuffer, RollingConfig
 from .diffusion.sampler import CleanRange, Sampler, draw_noise
 from .diffusion.scheduler import NoiseScheduler
 from .engine.factory import LoadedPolicy
-from .errors import ArtifactMismatchError
+from .errors import ArtifactMismatchError, ConfigError
 from .guidance.clip import split_keyframes
 from .guidance.composer import GuidanceComposer, by_signal, skip_last
 from .guidance.goal_terms import GoalContext
@@ -32,6 +32,8 @@ from .types import Array, Conditioning, Plan, Sample
 
 MODES = ("policy", "scratch", "rolling", "warm_start")
 SCHEDULES = ("constant", "signal")
+OWN = -1
+"""Stands for the policy's own value where a parameter must be a number."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,13 @@ class PlannerConfig:
     mode: str = param(
         "policy", choices=MODES, doc="From scratch, by rolling inference or from a warm start; 'policy': its own."
     )
-    passes: int = param(0, lo=0, hi=20, doc="Network calls per plan; 0: the policy's own number.")
-    reopen_level: int = param(0, lo=0, hi=19, doc="Level at which kept states re-open; 0: the policy's own.")
-    guidance_scale: float = param(0.0, lo=0.0, hi=20.0, doc="Factor on all guidance; 0: the policy's own.")
+    passes: int = param(
+        OWN, lo=-1, hi=20, doc="Network calls per plan, at least 1; -1: the policy's own number, fewer over budget."
+    )
+    reopen_level: int = param(OWN, lo=-1, hi=19, doc="Level at which kept states re-open; -1: the policy's own.")
+    guidance_scale: float = param(
+        float(OWN), lo=-1.0, hi=20.0, doc="Factor on all guidance, 0.0: unguided; -1.0: the policy's own."
+    )
     guidance_schedule: str = param(
         "constant", choices=SCHEDULES, doc="Guidance alike at all passes, or in proportion to the signal left."
     )
@@ -62,6 +68,12 @@ class PlannerConfig:
 
     def __post_init__(self) -> None:
         validate(self)
+        if self.passes == 0:
+            raise ConfigError("passes is 0; give at least 1, or -1 for the policy's own number")
+        if OWN < self.guidance_scale < 0.0:
+            raise ConfigError(
+                f"guidance_scale is {self.guidance_scale}; give 0.0 (unguided) or more, or -1.0 for the policy's own"
+            )
 
 
 @dataclass(frozen=True)
@@ -114,12 +126,12 @@ class BatchPlanner:
         limits = CleanRange(*(np.asarray(v, dtype=np.float32) for v in limits))
         self.sampler = Sampler(self.scheduler, policy.denoiser, clean_range=limits)
         self.mode = m.sampling.mode if self.config.mode == "policy" else self.config.mode
-        self.passes = self.config.passes or m.sampling.passes
+        self.passes = m.sampling.passes if self.config.passes == OWN else self.config.passes
         self.method = m.sampling.method if self.config.method == "policy" else self.config.method
         self.set_latency(self.config.latency)
         self.steering = Steering(steering or SteeringConfig(), rows)
         self._buffer = self._make_buffer()
-        scale = self.config.guidance_scale or m.sampling.guidance_scale
+        scale = m.sampling.guidance_scale if self.config.guidance_scale == OWN else self.config.guidance_scale
         self._composer = GuidanceComposer(
             self.representation.layout,
             self.state_norm.scale,
@@ -308,10 +320,11 @@ class BatchPlanner:
         return factor * by_signal(self.scheduler.signal)(k) if self.config.guidance_schedule == "signal" else factor
 
     def _make_buffer(self) -> RollingBuffer | None:
-        level = self.config.reopen_level or self.manifest.sampling.reopen_level
+        level = self.config.reopen_level
+        level = self.manifest.sampling.reopen_level if level == OWN else level
         if self.mode == "rolling":
             cloc = RollingConfig.cloc(level)
-            passes = self.config.passes or cloc.passes
+            passes = cloc.passes if self.config.passes == OWN else self.config.passes
             return RollingBuffer(
                 self.scheduler, RollingConfig(cloc.state_level, cloc.action_stride, None, passes, cloc.fresh_noise)
             )
