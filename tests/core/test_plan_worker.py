@@ -30,6 +30,9 @@ class FakePlanner:
     ages: list = field(default_factory=list)
     trouble: str = "the network gave NaN or infinity"
 
+    def spent(self, elapsed):
+        pass
+
     def arrived(self, age):
         self.ages.append(age)
 

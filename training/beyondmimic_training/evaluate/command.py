@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mode", choices=MODES, help="how plans are started")
     parser.add_argument("--passes", type=int, help="denoising passes per plan; by default the policy's own (-1)")
     parser.add_argument(
-        "--guidance-scale", type=float, help="factor on all guidance; 0: none; by default the policy's own"
+        "--guidance-scale", type=float, help="factor on all guidance, 0: none; default: the policy's own"
     )
     parser.add_argument("--latency", type=float, help="modelled latency of a plan, known to the planner [s]")
     parser.add_argument(

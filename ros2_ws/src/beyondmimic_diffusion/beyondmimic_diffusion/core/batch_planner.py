@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -127,6 +127,7 @@ class BatchPlanner:
         self.sampler = Sampler(self.scheduler, policy.denoiser, clean_range=limits)
         self.mode = m.sampling.mode if self.config.mode == "policy" else self.config.mode
         self.passes = m.sampling.passes if self.config.passes == OWN else self.config.passes
+        """Network calls per plan."""
         self.method = m.sampling.method if self.config.method == "policy" else self.config.method
         self.set_latency(self.config.latency)
         self.steering = Steering(steering or SteeringConfig(), rows)
@@ -161,6 +162,14 @@ class BatchPlanner:
     def set_latency(self, latency: float) -> None:
         """Reckon with another age of the plans at their arrival [s]."""
         self.first_step = int(np.ceil(latency / self.manifest.setpoint_dt - 1e-9))
+
+    def set_passes(self, passes: int) -> None:
+        """Make the next plans in another number of passes; not in mode 'rolling', whose staircase has its own."""
+        if self.mode == "rolling":
+            return
+        self.passes = passes
+        if self._buffer is not None:
+            self._buffer.config = replace(self._buffer.config, passes=passes)
 
     def reset(self) -> None:
         """Forget the previous plans (time jump, new activation)."""
@@ -324,9 +333,10 @@ class BatchPlanner:
         level = self.manifest.sampling.reopen_level if level == OWN else level
         if self.mode == "rolling":
             cloc = RollingConfig.cloc(level)
-            passes = cloc.passes if self.config.passes == OWN else self.config.passes
+            if self.config.passes == OWN:
+                self.passes = cloc.passes
             return RollingBuffer(
-                self.scheduler, RollingConfig(cloc.state_level, cloc.action_stride, None, passes, cloc.fresh_noise)
+                self.scheduler, RollingConfig(cloc.state_level, cloc.action_stride, None, self.passes, cloc.fresh_noise)
             )
         if self.mode == "warm_start":
             return RollingBuffer(self.scheduler, RollingConfig.warm_start(level, self.passes))

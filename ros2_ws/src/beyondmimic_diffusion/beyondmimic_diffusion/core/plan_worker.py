@@ -13,6 +13,7 @@ from .estimation.grid import StampGrid
 from .execution.latency import LatencyWindow
 from .execution.watchdog import finite_state
 from .guidance.goals import Goal, JoystickGoal
+from .pass_budget import PassBudget
 from .planner import GuidedPlanner
 from .types import Array, Plan, RobotState
 
@@ -128,6 +129,16 @@ class PlanWorker:
             self._wake.notify_all()
         if self._thread.is_alive():
             self._thread.join()
+
+    @property
+    def passes(self) -> int:
+        """Network calls per plan now."""
+        return self._planner.batch.passes
+
+    @property
+    def budget(self) -> PassBudget | None:
+        """What chooses them; None: they are fixed."""
+        return self._planner.budget
 
     def reset(self) -> None:
         """Forget history and plans before the next state."""
@@ -277,7 +288,9 @@ class PlanWorker:
             alive = (JoystickGoal(),)
         start = time.perf_counter()
         plan = self._planner.plan(alive, seq)
-        self.statistics.compute.add(time.perf_counter() - start)
+        elapsed = time.perf_counter() - start
+        self.statistics.compute.add(elapsed)
+        self._planner.spent(elapsed)
         if not plan.finite:
             self._trouble, self.detail = Condition.BAD_PLAN, f"plan {plan.plan_id}: {self._planner.trouble}"
             return
