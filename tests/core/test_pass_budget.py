@@ -69,6 +69,6 @@ def test_a_machine_at_the_limit_settles():
             return {2: 0.007, 3: 0.011, 4: 0.021}[passes]
 
     used = run(PassBudget(BUDGET, 4, 2), Steep(), 40_000)  # 27 minutes
-    assert 3 <= changes(used) <= 16
+    assert 3 <= changes(used) <= 18
     assert changes(used[20_000:]) <= 6
     assert sum(passes == 4 for passes in used) < 0.02 * len(used)
