@@ -371,4 +371,6 @@ def _cause(guidance: GuidanceComposer | None) -> str:
 
 def _stack(observations: Sequence[Observation]) -> StateSequence:
     first = observations[0].states
+    if len(observations) == 1:
+        return StateSequence(**{name: value[None] for name, value in vars(first).items()})
     return StateSequence(**{name: np.stack([getattr(o.states, name) for o in observations]) for name in vars(first)})
