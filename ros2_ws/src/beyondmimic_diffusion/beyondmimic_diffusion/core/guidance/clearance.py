@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import GoalError
 from ..types import Array
@@ -16,6 +16,10 @@ _MARGIN = 0.5
 """Shapes are looked for so much further than needed: until the root's way has moved by that, none is missing [m]."""
 _SLACK = 0.1
 """Likewise for the size of the body, which changes with its pose [m]."""
+
+
+_FEW = 4
+"""For up to so many plans the distances of all parts are looked at before their gradients."""
 
 
 @register_cost("clearance")
@@ -99,11 +103,15 @@ class ClearanceCost(GuidanceCost):
         felt = self._candidates(root, when, reach)
         if felt is None:
             return np.zeros(plan.batch), PlanGradient()
-        near = np.flatnonzero((felt.query(root, when)[0] <= reach).any(axis=(0, 2)))
+        near = np.flatnonzero((felt.distance_at(root, when) <= reach).any(axis=(0, 2)))
+        points = _at(points, drift, near)
+        if plan.batch <= _FEW and len(near):
+            clearance = (felt.distance_at(points, when[near]) - radii).min(axis=(0, 2))  # (I,)
+            kept = clearance < self.barrier.fade_end + self.softness * np.log(len(radii))
+            near, points = near[kept], points[:, kept]
         if not len(near):
             return np.zeros(plan.batch), PlanGradient()
         now, later = near[near < horizon], near[near >= horizon] - horizon
-        points = np.concatenate([points[:, now], points[:, -1:] + drift[:, later]], axis=1)
         value, push = self._felt(felt, points, radii, when[near])
         position, velocity = np.zeros(plan.root_pos_c.shape), None
         position[:, now, :2] = push[:, : len(now)]
@@ -147,6 +155,15 @@ class ClearanceCost(GuidanceCost):
         further = self.extensions @ points  # (B, H, X, 3)
         more = np.broadcast_to(self.extension_radii, (len(self.extensions),))
         return np.concatenate([points, further], axis=2), np.concatenate([radii, more])
+
+
+def _at(points: Array, drift: Array, states: NDArray[np.intp]) -> Array:
+    """The spheres (B, H, P, 3) at chosen states; those after the last of H are it, moved by a drift (B, E, 1, 3)."""
+    horizon = points.shape[1]
+    now, later = states[states < horizon], states[states >= horizon] - horizon
+    if not len(later):
+        return points[:, now]
+    return np.concatenate([points[:, now], points[:, -1:] + drift[:, later]], axis=1)
 
 
 def _length(vectors: Array) -> Array:
