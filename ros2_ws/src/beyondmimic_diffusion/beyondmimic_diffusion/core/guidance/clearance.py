@@ -83,6 +83,8 @@ class ClearanceCost(GuidanceCost):
         self.time_offset = float(time_offset)
         self.softness = float(softness)
         self._beyond = step_dt * np.arange(1, round(extrapolation / step_dt) + 1)  # (E,), after the last state [s]
+        self._all_radii: Array | None = None
+        """Of all spheres (P,), once the number of key points is known."""
         self._seen: tuple[Array, float, SignedDistance | None] | None = None
         """Way of the root and reach for which shapes were looked for last, and those found."""
 
@@ -149,12 +151,14 @@ class ClearanceCost(GuidanceCost):
 
     def _spheres(self, points: Array) -> tuple[Array, Array]:
         """All points (B, H, P, 3) and their radii (P,): key points, then extensions."""
-        radii = np.broadcast_to(self.radii, points.shape[2:3])
+        if self._all_radii is None:
+            count = 0 if self.extensions is None else len(self.extensions)
+            own, more = np.broadcast_to(self.radii, points.shape[2:3]), np.broadcast_to(self.extension_radii, (count,))
+            self._all_radii = np.concatenate([own, more]) if count else np.array(own)
         if self.extensions is None:
-            return points, radii
+            return points, self._all_radii
         further = self.extensions @ points  # (B, H, X, 3)
-        more = np.broadcast_to(self.extension_radii, (len(self.extensions),))
-        return np.concatenate([points, further], axis=2), np.concatenate([radii, more])
+        return np.concatenate([points, further], axis=2), self._all_radii
 
 
 def _at(points: Array, drift: Array, states: NDArray[np.intp]) -> Array:
