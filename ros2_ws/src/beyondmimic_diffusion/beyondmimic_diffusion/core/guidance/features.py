@@ -113,16 +113,15 @@ def features_from(
     root = {name: states[..., layout[name]] for name in ROOT_PARTS}
     heading = Heading(root["root_rot_c"])
     yaw = heading.yaw
-    if times is None:
-        times = step_dt * np.arange(1, states.shape[1] + 1)
+    due: Array = step_dt * np.arange(1, states.shape[1] + 1) if times is None else times
     if not with_key_points or "key_pos_l" not in layout:
-        return PlanFeatures(times=times, yaw_c=yaw, heading=heading, **root)
+        return PlanFeatures(times=due, yaw_c=yaw, heading=heading, **root)
     shape = (*states.shape[:-1], -1, 3)
     key_pos_l = states[..., layout["key_pos_l"]].reshape(shape)  # (B, H, M, 3)
     key_vel_l = states[..., layout["key_vel_l"]].reshape(shape)
     cos, sin = heading.cos_sin()  # (B, H, 1)
     return PlanFeatures(
-        times=times,
+        times=due,
         yaw_c=yaw,
         heading=heading,
         key_pos_l=key_pos_l,
