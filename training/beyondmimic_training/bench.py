@@ -77,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``bench``."""
     parser.add_argument("--policy", type=Path, default=Path("policies/walk"), help="policy folder")
     parser.add_argument("--backend", choices=BACKENDS, default="auto")
+    parser.add_argument("--passes", type=int, help="network calls per plan; by default the policy's own")
     parser.add_argument("--out", type=Path, default=Path("out/bench/bench.json"), help="JSON file to write")
     parser.add_argument("--repeats", type=int, default=200, help="how often each variant is timed")
 
@@ -86,6 +87,9 @@ def main(args: argparse.Namespace) -> int:
     if args.repeats < 10:
         raise ConfigError(f"--repeats {args.repeats}: percentiles need at least 10")
     policy = load_policy(args.policy, args.backend)
+    if args.passes is not None:
+        sampling = replace(policy.manifest.sampling, passes=args.passes)
+        policy = replace(policy, manifest=replace(policy.manifest, sampling=sampling))
     rows = measure(policy, args.repeats)
     report = {
         "policy": policy.manifest.name,
