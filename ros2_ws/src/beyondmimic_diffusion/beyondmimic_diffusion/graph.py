@@ -90,7 +90,7 @@ def make_graph(arguments: BringupArguments) -> tuple[NodeSpec, ...]:
     managed = {"autostart": arguments.starts_by_itself}
     robot = _robot(arguments)
     command = {"command_type": _command_type(arguments.sim), **robot}
-    blend = {"blend_time": arguments.blend} if arguments.blend else {}
+    blend = {} if arguments.blend is None else {"blend_time": arguments.blend}
     scene = {"scene": find_scene(arguments.scene)} if arguments.scene else {}
     table = [
         NodeSpec("mujoco_sim", False, {"viewer": not arguments.headless, **scene, **_simulated(arguments)}),

@@ -89,13 +89,12 @@ class BatchPlanner:
         self.set_latency(self.config.latency)
         self.steering = Steering(steering or SteeringConfig(), rows)
         self._buffer = self._make_buffer()
-        scale = m.sampling.guidance_scale if self.config.guidance_scale == OWN else self.config.guidance_scale
         self._composer = GuidanceComposer(
             self.representation.layout,
             self.state_norm.scale,
             self.state_norm.offset,
             m.step_dt,
-            scale=scale,
+            scale=self._guidance_scale(self.config),
             schedule=self._schedule,
         )
         self.trouble = ""
@@ -127,6 +126,14 @@ class BatchPlanner:
         self.passes = passes
         if self._buffer is not None:
             self._buffer.config = replace(self._buffer.config, passes=passes)
+
+    def _guidance_scale(self, config: PlannerConfig) -> float:
+        return self.manifest.sampling.guidance_scale if config.guidance_scale == OWN else config.guidance_scale
+
+    def retune(self, config: PlannerConfig, steering: SteeringConfig) -> None:
+        """Plan with the live parameters of these from now on; no others are looked at."""
+        self._composer.set_scale(self._guidance_scale(config))
+        self.steering.retune(steering)
 
     def reset(self) -> None:
         """Forget the previous plans (time jump, new activation)."""

@@ -14,7 +14,8 @@ from .execution.latency import LatencyWindow
 from .execution.watchdog import finite_state
 from .guidance.goals import Goal, JoystickGoal
 from .pass_budget import PassBudget
-from .planner import GuidedPlanner
+from .planner import GuidedPlanner, PlannerConfig
+from .steering import SteeringConfig
 from .types import Array, Plan, RobotState
 
 _LEAP = 0.5
@@ -109,6 +110,7 @@ class PlanWorker:
         self._started = False
         self._reset_wanted = False
         self._successor: GuidedPlanner | None = None
+        self._tuning: tuple[PlannerConfig, SteeringConfig] | None = None
         self._first_stamp: float | None = None
         self._heard = time.monotonic()
         self._trouble: Condition | None = None
@@ -165,6 +167,11 @@ class PlanWorker:
             self._wake.wait_for(lambda: self._successor is not planner or not self._running, patience)
             waiting, self._successor = self._successor is planner, None
             return not waiting and self._planner is planner
+
+    def retune(self, config: PlannerConfig, steering: SteeringConfig) -> None:
+        """Plan with the live parameters of these from the next plan on."""
+        with self._wake:
+            self._tuning = (config, steering)
 
     def put_state(self, state: RobotState) -> None:
         """A new state; wakes the thread."""
@@ -256,6 +263,9 @@ class PlanWorker:
                 self._planner = successor
             finally:
                 self._wake.notify_all()
+        tuning, self._tuning = self._tuning, None
+        if tuning is not None:
+            self._planner.retune(*tuning)
 
     def _take(self, inbox: Sequence[RobotState | tuple[float, Array]]) -> bool:
         """Bring the histories up to date; True if a plan is due."""

@@ -25,7 +25,7 @@ class PlannerConfig:
     )
     reopen_level: int = param(OWN, lo=-1, hi=19, doc="Level at which kept states re-open; -1: the policy's own.")
     guidance_scale: float = param(
-        float(OWN), lo=-1.0, hi=20.0, doc="Factor on all guidance, 0.0: unguided; -1.0: the policy's own."
+        float(OWN), lo=-1.0, hi=20.0, doc="Factor on all guidance, 0.0: unguided; -1.0: the policy's own.", live=True
     )
     guidance_schedule: str = param(
         "constant", choices=SCHEDULES, doc="Guidance alike at all passes, or in proportion to the signal left."

@@ -81,9 +81,9 @@ class MujocoSimNode(Node):
         self._chunk = math.gcd(*self._every.values())
         self._steps = 0
         self._pacer = Pacer(config.real_time_factor)
-        self._offset = config.clock_offset
-        self.parameters.on_change(self._on_parameters)
+        self._applied = config
         self._requests: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        self.parameters.on_change(lambda changed: self._requests.put(partial(self._change, changed)))
         self._robot = connect(self, config.robot_interface, config.imu_frame, config.unitree_domain)
         # Unitree's simulator publishes no /clock; neither does this one behind its DDS, unless it is asked to.
         self._keeps_time = config.robot_interface == "topics" or bool(self.get_parameter("use_sim_time").value)
@@ -133,12 +133,6 @@ class MujocoSimNode(Node):
         self.create_service(SetBool, "sim/pause", self._on_pause)
 
     # ------------------------------------------------------------ ROS callbacks
-
-    def _on_parameters(self, config: SimConfig) -> None:
-        self._pacer.set_factor(config.real_time_factor)
-        if config.clock_offset != self._offset:
-            step, self._offset = config.clock_offset - self._offset, config.clock_offset
-            self._requests.put(lambda: self._jump(step))
 
     def _on_executor(self, msg: ExecutorState) -> None:
         self._executor_state = msg
@@ -240,9 +234,14 @@ class MujocoSimNode(Node):
         if samples is not None:
             self._robot.publish(*samples)
 
-    def _jump(self, step: float) -> None:
-        """Set the clock by ``step`` [s]; physics and sensors go on."""
-        self.sim.data.time = max(0.0, self.sim.data.time + step)
+    def _change(self, config: SimConfig) -> None:
+        """Apply live parameters between two steps; physics and sensors go on where the clock jumps."""
+        before, self._applied = self._applied, config
+        if config.real_time_factor != before.real_time_factor:
+            self._pacer.set_factor(config.real_time_factor)
+        if config.clock_offset != before.clock_offset:
+            self.sim.data.time = max(0.0, self.sim.data.time + config.clock_offset - before.clock_offset)
+        self.sim.set_physics(Physics(config.friction, config.mass_scale, config.payload))
 
     def _restart(self, time: bool, state: bool) -> None:
         """Back to the start, as if the node had just been started; for :class:`SimulationControl`."""
