@@ -36,6 +36,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .config import train_config
 from .experts.catalog import make_expert
+from .export_form import ExportForm
 from .trainer import load_checkpoint
 
 _log = logging.getLogger(__name__)
@@ -152,6 +153,8 @@ def _check_sampling(sampling: SamplingDefaults, num_levels: int) -> None:
 
 def write_onnx(network: nn.Module, path: Path) -> None:
     """Export the denoiser with a dynamic batch axis; the weights are inside the file."""
+    if isinstance(network, StateActionDenoiser):
+        network = ExportForm(network)
     config: Any = network.config
     arguments = (
         torch.zeros(2, config.horizon, config.state_dim),
