@@ -39,8 +39,8 @@ def build_all(venv: VirtualEnv, sources: list[Path], ros_prefixes: list[Path], l
 def build_interfaces(venv: VirtualEnv, source: Path, log: Path, ros_prefixes: list[Path]) -> None:
     """Configure, compile and install one interface package.
 
-    Without a sourced ROS install, only what rclpy with Fast DDS needs is generated and compiled: a third of the whole.
-    A sourced install may bring other middlewares and nodes in C++, so it gets everything.
+    Without a sourced ROS install, everything but C++ is generated, by generators that parse each interface once:
+    rclpy needs no more. A sourced install may bring nodes in C++, so it gets everything in the usual way.
     """
     build = venv.state_dir / "build" / source.name
     manifest = build / "install_manifest.txt"
@@ -56,7 +56,6 @@ def build_interfaces(venv: VirtualEnv, source: Path, log: Path, ros_prefixes: li
     ]
     if not ros_prefixes:
         configure.append(f"-DINTERFACES_HOOK={HOOK}")
-        environment["STATIC_ROSIDL_TYPESUPPORT_C"] = "rosidl_typesupport_fastrtps_c"
     _clear_unless_made_with(build, " ".join(configure))
     jobs = str(os.cpu_count() or 2)
     for command in (configure, ["cmake", "--build", str(build), "-j", jobs], ["cmake", "--install", str(build)]):

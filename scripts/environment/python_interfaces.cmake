@@ -1,10 +1,9 @@
-# Included before rosidl_generate_interfaces() by set-up's builds: what rclpy with Fast DDS needs, and nothing else.
+# Included before rosidl_generate_interfaces() by set-up's builds (messages.py): everything that rclpy needs, no C++.
 #
-# Left out: C++, and the introspection that other middlewares need (see messages.py). Each remaining generator is
-# started through generate.py, which parses an interface once for all of them.
+# Each generator is started through generate.py, which parses an interface once for all of them.
 
 find_package(action_msgs REQUIRED)  # all generators are known only when every dependency has been found
-list(FILTER AMENT_EXTENSIONS_rosidl_generate_idl_interfaces EXCLUDE REGEX "_cpp:|_introspection_c:")
+list(FILTER AMENT_EXTENSIONS_rosidl_generate_idl_interfaces EXCLUDE REGEX "_cpp:")
 
 foreach(extension ${AMENT_EXTENSIONS_rosidl_generate_idl_interfaces})
   string(REGEX REPLACE ":.*" "" generator "${extension}")
