@@ -31,9 +31,7 @@ def build_all(venv: VirtualEnv, sources: list[Path], ros_prefixes: list[Path], l
     for extra in logs[1:]:
         extra.write_text("")
     with ThreadPoolExecutor(len(sources)) as pool:
-        builds = [pool.submit(build_interfaces, venv, *pair, ros_prefixes) for pair in zip(sources, logs)]
-    for build in builds:
-        build.result()
+        list(pool.map(lambda source, log: build_interfaces(venv, source, log, ros_prefixes), sources, logs))
 
 
 def build_interfaces(venv: VirtualEnv, source: Path, log: Path, ros_prefixes: list[Path]) -> None:
