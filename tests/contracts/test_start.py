@@ -1,4 +1,4 @@
-"""What a node imports at its start is what it needs: each import is paid once per process, on a machine with few cores."""
+"""What nodes import at their start is what they need: each process pays for it, on a machine with few cores."""
 
 import subprocess
 import sys
