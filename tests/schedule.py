@@ -9,12 +9,15 @@ from xdist.scheduler import LoadScopeScheduling
 
 STACKS = (
     "tests/session/test_sim_session.py",
-    "tests/system/test_tasks.py",
-    "tests/faults/test_faults.py",
     "tests/nodes/test_bringup.py",
+    "tests/faults/test_faults.py",
 )
 """Files that start the stack with all its processes: two of them together would not keep up on two cores."""
 LONGEST = (
+    "tests/system/test_tasks.py",
+    "tests/nodes/test_tasks_actions.py",
+    "tests/nodes/test_clips.py",
+    "tests/nodes/test_tasks_scene.py",
     "tests/system/test_walking.py",
     "tests/training/test_smoke.py",
     "tests/core/execution/test_hostile_inputs.py",
