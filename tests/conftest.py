@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 
@@ -82,6 +83,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for name, reason in reasons.items():
             if reason and item.get_closest_marker(name):
                 item.add_marker(pytest.mark.skip(reason=f"{name}: {reason}"))
+
+
+def pytest_collection_finish() -> None:
+    """What is imported stays: collections after a test need not look through all of it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
