@@ -235,7 +235,7 @@ def _parameters(seed: int, factor: float) -> str:
     return (
         f"/**/diffusion_planner:\n  ros__parameters:\n    planner:\n      seed: {seed}\n"
         f"/**/mujoco_sim:\n  ros__parameters:\n    real_time_factor: {factor}\n"
-        f"    sensor_frequency: {_sensor_frequency()}\n"
+        f"    sensor_frequency: {_sensor_frequency()}\n    clock_frequency: {0.5 * _sensor_frequency()}\n"
     )
 
 

@@ -12,6 +12,7 @@ import sys
 import time
 
 import numpy as np
+
 from beyondmimic_diffusion.core.engine.factory import load_policy
 from beyondmimic_diffusion.core.engine.golden import make_golden
 from beyondmimic_diffusion.core.types import Conditioning, Levels, Sample

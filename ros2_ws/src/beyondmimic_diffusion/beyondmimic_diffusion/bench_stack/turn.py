@@ -160,7 +160,12 @@ def _network_pass(environment: dict[str, str], policy: str, backend: str, checko
     name = backend.split()[0] if backend else "auto"
     script = str(Path(__file__).with_name("network_pass.py"))
     done = subprocess.run(
-        [sys.executable, script, policy, name], cwd=checkout, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, script, policy, name],
+        cwd=checkout,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         raise ConfigError(f"bench-stack: the network of '{policy}' cannot be timed: {done.stderr.strip()[-300:]}")

@@ -37,7 +37,7 @@ from ..core.types import JointCommand, Plan, RobotState
 from ..robot_io import ExecutorLease, WriterWatch, lease_path, open_robot
 from ..ros import qos
 from ..ros.clock import LoopClock
-from ..ros.conversions import JointCommandWriter, JointMap, executor_state_to_msg, plan_from_msg, time_to_msg
+from ..ros.conversions import JointCommandWriter, JointMap, executor_state_to_msg, plan_from_msg
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import prefer_realtime, run
 from ..ros.parameters import NodeParameters
@@ -237,9 +237,7 @@ class ActionExecutorNode(Node):
         playing = report.mode in (ExecutorMode.TRACKING, ExecutorMode.COASTING)
         due = self._due_times.advance(now, report.plan_age if playing else float("inf"))
         if due is not None:
-            message = self._applied.write(command)
-            message.header.stamp = time_to_msg(due)
-            self._applied_pub.publish(message)
+            self._applied_pub.publish(self._applied.write(command, due))
         mode, reason, at = self._reported
         if report.mode is mode and report.reason is reason and steady - at < _STATE_PERIOD:
             return

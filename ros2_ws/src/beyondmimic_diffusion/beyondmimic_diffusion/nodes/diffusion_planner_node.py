@@ -29,20 +29,20 @@ from ..core.robot import g1
 from ..core.steering import SteeringConfig
 from ..core.types import Plan, RobotState
 from ..ros import qos
+from ..ros.cdr import JointCommandReader, RobotStateReader
 from ..ros.clock import LoopClock
 from ..ros.conversions import (
     FrameNames,
     JointMap,
-    joint_command_from_msg,
     path_to_msg,
     plan_to_msg,
     planner_status_to_msg,
-    robot_state_from_msg,
     stats_to_msg,
 )
 from ..ros.diagnostics import Diagnosis, Level
 from ..ros.goal_reader import GoalReader
 from ..ros.lifecycle import ManagedNode, give_back_memory, map_large_blocks, prefer_realtime, prefer_this_process, run
+from ..ros.polled import PolledInputs
 from ..ros.side_node import SideNode
 
 _STATUS_PERIOD = 0.1
@@ -99,7 +99,8 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         manifest.check_robot(g1.JOINT_NAMES, g1.ROBOT_NAME)
         manifest.check_rate(config.step_dt)
         _warm_up(self._policy, config)
-        self._joints = JointMap(g1.JOINT_NAMES)
+        joints = JointMap(g1.JOINT_NAMES)
+        self._states, self._commands = RobotStateReader(joints), JointCommandReader(joints)
         names = FrameNames(config.odom_frame, config.base_frame)
         key_points = tuple(point.name for point in manifest.key_points) or g1.KEY_POINT_NAMES
         clips = ClipLibrary.load(Path(config.policy), manifest.joint_names, key_points)
@@ -113,9 +114,10 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         self._path_pub = self.create_publisher(PathMsg, "planned_path", qos.ORDER)
         self._stats_pub = self.create_publisher(GuidanceStats, "guidance/stats", qos.STREAM)
         self._status_pub = self.create_publisher(PlannerStatus, "planner/status", qos.STREAM)
+        self._polled = PolledInputs(self)
+        self._executed = self._polled.subscribe(JointCommandMsg, "applied_joint_commands", qos.DECIMATED)
         self._inputs = (
-            self.create_subscription(RobotStateMsg, "robot_state", self._on_state, qos.NEWEST),
-            self.create_subscription(JointCommandMsg, "applied_joint_commands", self._on_applied, qos.DECIMATED),
+            self.create_subscription(RobotStateMsg, "robot_state", self._on_state, qos.NEWEST, raw=True),
             self.create_subscription(GuidanceGoal, "guidance/active", self._on_goal, qos.LATCHED),
             self.create_subscription(SdfScene, "guidance/scene", self._on_scene, qos.LATCHED),
         )
@@ -164,6 +166,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         self.destroy_service(self._reset)
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
+        self._polled.close()
         for publisher in (self._plan_pub, self._path_pub, self._stats_pub, self._status_pub):
             self.destroy_publisher(publisher)
 
@@ -177,23 +180,26 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
             self._loader.close()
             self._loader = None
 
-    def _on_state(self, msg: RobotStateMsg) -> None:
+    def _on_state(self, raw: bytes) -> None:
+        """What was executed before this state is fetched with it: both are needed for a plan from here on."""
+        executed = self._executed.all()
         if self._worker is None:
             return
+        for command in executed:
+            self._take_executed(command)
         try:
-            self._worker.put_state(robot_state_from_msg(msg, self._joints))
+            self._worker.put_state(self._states.read(raw))
         except BeyondMimicError as error:
             self.get_logger().warning(f"robot_state refused: {error}", throttle_duration_sec=1.0)
 
-    def _on_applied(self, msg: JointCommandMsg) -> None:
-        if self._worker is None:
-            return
+    def _take_executed(self, raw: bytes) -> None:
         try:
-            command = joint_command_from_msg(msg, self._joints)
+            command = self._commands.read(raw)
         except BeyondMimicError as error:
             self.get_logger().warning(f"applied_joint_commands refused: {error}", throttle_duration_sec=1.0)
             return
-        self._worker.put_executed(command.stamp, command.position)
+        if self._worker is not None:
+            self._worker.put_executed(command.stamp, command.position)
 
     def _on_goal(self, msg: GuidanceGoal) -> None:
         self._reader.take_goal(msg)

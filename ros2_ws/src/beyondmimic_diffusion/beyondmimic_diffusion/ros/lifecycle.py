@@ -29,6 +29,7 @@ from std_srvs.srv import Trigger
 from ..core.errors import BeyondMimicError
 from .diagnostics import Diagnostics, Heartbeat
 from .parameters import NodeParameters
+from .polled import PolledInputs, PolledSimTime
 from .transport import use_sockets
 
 C = TypeVar("C")
@@ -45,11 +46,13 @@ _SLICE = 0.25
 class ManagedNode(LifecycleNode, Generic[C]):
     """A life-cycle node with one configuration dataclass. Subclasses fill in the four hooks."""
 
-    def __init__(self, name: str, config_type: type[C], **node_arguments):
+    def __init__(self, name: str, config_type: type[C], polls_time: bool = False, **node_arguments):
         """
         Args:
             name: Node name.
             config_type: Its parameters; must have a field ``autostart``.
+            polls_time: The node calls ``sim_time.refresh()`` in its own cycle, and is not woken for each ``/clock``
+                message.
             node_arguments: Passed to rclpy, for tests: ``parameter_overrides``, ``context``, ``namespace``.
 
         Raises:
@@ -57,11 +60,19 @@ class ManagedNode(LifecycleNode, Generic[C]):
         """
         super().__init__(name, **node_arguments)
         self.parameters: NodeParameters[C] = NodeParameters(self, config_type)
-        self.heartbeat = Heartbeat(self)
+        self._clock_input = PolledInputs(self)
+        self.sim_time = PolledSimTime(self, self._clock_input) if polls_time else None
+        self.heartbeat = Heartbeat(self, None if self.sim_time is None else self.sim_time.refresh)
         self.diagnostics = Diagnostics(self)
         self.diagnostics.add("rate", self.heartbeat.diagnose)
         self.active = False
         self._is_active = self.create_service(Trigger, f"{name}/is_active", self._on_is_active)
+
+    def destroy_node(self) -> None:
+        """rclpy's end of a node; its polled clock goes first."""
+        if hasattr(self, "_clock_input"):
+            self._clock_input.close()
+        super().destroy_node()
 
     @abstractmethod
     def configure(self) -> None:
