@@ -23,6 +23,7 @@ from ..ros.clock import LoopClock
 from ..ros.conversions import external_pose_from_msg, place_from_msg
 from ..ros.diagnostics import Diagnosis, Level
 from ..ros.lifecycle import ManagedNode, prefer_realtime, run
+from ..ros.polled import Companion, PolledInputs
 from .robot_parameters import RobotParameters
 from .sensor_topics import SensorTopics
 
@@ -92,6 +93,10 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
         self._truth_reader = OdometryReader()
         self._sensors = SensorTopics(self, config.sensor_frequency) if config.robot_interface == "unitree" else None
         self._loop_clock = LoopClock(self, on_jump=self._on_jump)
+        if self._use_truth:
+            self._polled = PolledInputs(self)
+            topic = "ground_truth/odom"
+            self._truths = Companion(self, self._polled, Odometry, topic, qos.SAMPLES, self._on_truth)
         if self._sensors is not None:  # 500 samples a second, and a plan waits for each tenth: DDS's threads inherit it
             prefer_realtime(config.realtime_priority)
         self._robot = open_robot(
@@ -102,11 +107,7 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
             clock=self._loop_clock,
             on_pair=self._on_pair,
         )
-        if self._use_truth:
-            self._truth_sub = self.create_subscription(
-                Odometry, "ground_truth/odom", self._on_truth, qos.STREAM, raw=True
-            )
-        else:
+        if not self._use_truth:
             self._pose_subs = (
                 self.create_subscription(Odometry, "external_odom", self._on_external, qos.SENSOR_INPUT),
                 self.create_subscription(PoseWithCovarianceStamped, "initialpose", self._on_place, qos.ORDER),
@@ -129,7 +130,11 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
             self._sensors.close()
         for publisher in (self._state_pub, self._odom_pub, self._tf_pub):
             self.destroy_publisher(publisher)
-        for subscription in (self._truth_sub,) if self._use_truth else self._pose_subs:
+        if self._use_truth:
+            self._truths.close()
+            self._polled.close()
+            return
+        for subscription in self._pose_subs:
             self.destroy_subscription(subscription)
 
     def _on_jump(self, step: float) -> None:
@@ -155,7 +160,9 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
         elif self._state_grid.take(joints.stamp):
             self._unmatched += self._waiting is not None
             self._waiting = (imu, joints)
+            self._truths.fetch()
             self._match()
+            self._truths.met(self._waiting is None)
 
     def _refuse_sample(self) -> None:
         counts = ", ".join(f"{count} {fault.value}" for fault, count in self._estimator.faults.items() if count)
@@ -190,8 +197,7 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
 
     def _on_truth(self, raw: bytes) -> None:
         self._truth = raw
-        if self._waiting is not None:
-            self._match()
+        self._match()
 
     def _match(self) -> None:
         """Publish once the truth of the waiting sample's time is there."""

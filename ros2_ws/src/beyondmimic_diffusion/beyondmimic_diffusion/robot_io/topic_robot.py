@@ -11,6 +11,7 @@ from beyondmimic_msgs.msg import JointCommand as JointCommandMsg
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.publisher import Publisher
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import Imu, JointState
 
 from ..core.errors import BeyondMimicError
@@ -18,7 +19,7 @@ from ..core.types import Array, ImuSample, JointCommand, JointSample
 from ..ros import qos
 from ..ros.cdr import ImuReader, JointCommandWriter, JointStateReader, JointStateWriter
 from ..ros.conversions import JointMap
-from ..ros.polled import PolledInputs
+from ..ros.polled import Companion, PolledInputs
 
 SAME_STAMP = 1e-6
 """Stamps closer than this are of one measurement [s]."""
@@ -187,23 +188,24 @@ class TopicRobot:
         self._unpaired: JointSample | None = None
         self._fetching = threading.Lock()
         self._inputs = PolledInputs(node)
-        self._subscriptions = ()
+        self._subscription: Subscription | None = None
         if on_pair is None:
             self._joint_topic = self._inputs.subscribe(JointState, "joint_states", qos.NEWEST)
             self._imu_topic = self._inputs.subscribe(Imu, "imu/data", qos.NEWEST)
         else:
-            self._subscriptions = (
-                node.create_subscription(JointState, "joint_states", self._on_joints, qos.STREAM, raw=True),
-                node.create_subscription(Imu, "imu/data", self._on_imu, qos.STREAM, raw=True),
+            self._imus = Companion(node, self._inputs, Imu, "imu/data", qos.SAMPLES, self._on_imu)
+            self._subscription = node.create_subscription(
+                JointState, "joint_states", self._on_joints, qos.SAMPLES, raw=True
             )
         self._motors = None if command_type is None else MotorTopic(node, joint_names, command_type)
 
     def close(self) -> None:
         """Leave the topics."""
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+            self._imus.close()
         self._inputs.close()
         self._samples.close()
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
         if self._motors is not None:
             self._motors.close()
 
@@ -264,6 +266,8 @@ class TopicRobot:
         if sample is None:
             return
         self._sample = sample
+        self._imus.fetch()
+        self._imus.met(self._imu is not None and self._imu.stamp >= sample.stamp - SAME_STAMP)
         if self._on_pair is None or self._imu is None:
             return
         if self._unpaired is not None and self._unpaired.stamp < sample.stamp:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import rclpy
@@ -25,6 +27,8 @@ from . import qos
 from .cdr.readers import clock_seconds
 
 _CLOCK = "/clock"
+_MISSED_IN_A_ROW = 3
+"""So often a companion may be late before it is listened to by callbacks."""
 
 
 class PolledTopic:
@@ -92,6 +96,57 @@ class PolledInputs:
         if self._node is not None:
             self._node.destroy_node()
             self._node = None
+
+
+class Companion:
+    """A topic whose messages are sent just before those of another one, and are fetched when the other's arrive.
+
+    Where a publisher has another order, so that the message of the same measurement is missing several times in a row,
+    each message gets a callback of its own.
+    """
+
+    def __init__(
+        self,
+        owner: Node,
+        inputs: PolledInputs,
+        message_type: Any,
+        topic: str,
+        profile: QoSProfile,
+        take: Callable[[bytes], None],
+    ):
+        """
+        Args:
+            owner: Serves the callbacks if they are needed.
+            inputs: Of the owner.
+            message_type: Of the topic.
+            topic: As the owner names it.
+            profile: For both ways of listening.
+            take: Gets the newest message that was fetched, or each that comes.
+        """
+        self._owner, self._take = owner, take
+        self._topic: PolledTopic | None = inputs.subscribe(message_type, topic, profile)
+        self._listen = partial(owner.create_subscription, message_type, topic, take, profile, raw=True)
+        self._subscription: Subscription | None = None
+        self._missed = 0
+
+    def fetch(self) -> None:
+        """Hand on the newest message that has come, if it was not called back already."""
+        raw = None if self._topic is None else self._topic.newest()
+        if raw is not None:
+            self._take(raw)
+
+    def met(self, met: bool) -> None:
+        """Whether the message that belongs to the other topic's was there."""
+        self._missed = 0 if met else self._missed + 1
+        if self._missed == _MISSED_IN_A_ROW and self._topic is not None:
+            self._topic, self._subscription = None, self._listen()
+
+    def close(self) -> None:
+        """Leave the callbacks; the polled topic ends with the inputs."""
+        self._topic = None
+        if self._subscription is not None:
+            self._owner.destroy_subscription(self._subscription)
+            self._subscription = None
 
 
 class PolledSimTime:

@@ -12,7 +12,6 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable
 
-import numpy as np
 from geometry_msgs.msg import TransformStamped
 from rclpy.node import Node
 from tf2_msgs.msg import TFMessage
@@ -93,9 +92,9 @@ class TransformBuffer:
     def add_poses(self, poses: Iterable[StampedPose], static: bool = False) -> None:
         """As :meth:`add`, of transforms that were read already."""
         for pose in poses:
-            length = float(np.linalg.norm(pose.quat))
+            length = math.hypot(*pose.quat)
             child, parent = plain(pose.child), plain(pose.parent)
-            if not np.all(np.isfinite(pose.position)) or not length > 1e-6 or child == parent:
+            if not all(map(math.isfinite, pose.position)) or not length > 1e-6 or child == parent:
                 continue
             link = self._links.get(child)
             if link is None or link.parent != parent or link.static != static:
