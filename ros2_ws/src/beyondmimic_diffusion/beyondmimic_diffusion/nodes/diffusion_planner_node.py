@@ -42,7 +42,6 @@ from ..ros.conversions import (
 from ..ros.diagnostics import Diagnosis, Level
 from ..ros.goal_reader import GoalReader
 from ..ros.lifecycle import ManagedNode, give_back_memory, map_large_blocks, prefer_realtime, prefer_this_process, run
-from ..ros.polled import PolledInputs
 from ..ros.side_node import SideNode
 
 _STATUS_PERIOD = 0.1
@@ -114,8 +113,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         self._path_pub = self.create_publisher(PathMsg, "planned_path", qos.ORDER)
         self._stats_pub = self.create_publisher(GuidanceStats, "guidance/stats", qos.STREAM)
         self._status_pub = self.create_publisher(PlannerStatus, "planner/status", qos.STREAM)
-        self._polled = PolledInputs(self)
-        self._executed = self._polled.subscribe(JointCommandMsg, "applied_joint_commands", qos.DECIMATED)
+        self._executed = self.polled.subscribe(JointCommandMsg, "applied_joint_commands", qos.DECIMATED)
         self._inputs = (
             self.create_subscription(RobotStateMsg, "robot_state", self._on_state, qos.NEWEST, raw=True),
             self.create_subscription(GuidanceGoal, "guidance/active", self._on_goal, qos.LATCHED),
@@ -166,7 +164,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         self.destroy_service(self._reset)
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
-        self._polled.close()
+        self.polled.close()
         for publisher in (self._plan_pub, self._path_pub, self._stats_pub, self._status_pub):
             self.destroy_publisher(publisher)
 

@@ -30,7 +30,6 @@ from ..ros.goal_writer import GoalWriter
 from ..ros.lifecycle import ManagedNode, run
 from ..ros.obstacle_store import ObstacleStore, SceneConfig
 from ..ros.picture import Picture
-from ..ros.polled import PolledInputs
 from ..ros.readiness import Readiness, ReadinessConfig
 from ..ros.task_actions import KeyframeTaskAction, StandTaskAction, TasksConfig, TaskWorld, WaypointTaskAction
 from ..ros.task_desk import TaskDesk
@@ -75,13 +74,12 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         """Make topics, actions and services."""
         config = self.parameters.config
         names = FrameNames(config.odom_frame, config.base_frame)
-        self._polled = PolledInputs(self)
-        self._transforms = TransformListener(self, self._polled, config.odom_frame)
+        self._transforms = TransformListener(self, self.polled, config.odom_frame)
         self._loop_clock = LoopClock(self, on_jump=lambda step: self._transforms.buffer.clear())
         self._teleop = VelocityTask(config.cmd_vel_timeout)
         self._joy = JoyMapping(config.joy, config.limits)
         self._store = ObstacleStore(self._transforms.buffer, config.odom_frame, config.scene)
-        self._readiness = Readiness(self, self._polled, config.ready, self._loop_clock.now)
+        self._readiness = Readiness(self, self.polled, config.ready, self._loop_clock.now)
         self._waypoint = WaypointTaskAction()
         world = TaskWorld(
             lambda: self.parameters.config.tasks, self._transforms.buffer, names, self._store, config.scene.avoid
@@ -143,7 +141,7 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
             self.destroy_subscription(subscription)
         for part in (self._desk, self._transforms, self._picture):
             part.destroy()
-        self._polled.close()
+        self.polled.close()
         self.destroy_publisher(self._goal_pub)
         self.destroy_publisher(self._scene_pub)
 

@@ -23,7 +23,7 @@ from ..ros.clock import LoopClock
 from ..ros.conversions import external_pose_from_msg, place_from_msg
 from ..ros.diagnostics import Diagnosis, Level
 from ..ros.lifecycle import ManagedNode, prefer_realtime, run
-from ..ros.polled import Companion, PolledInputs
+from ..ros.polled import Companion
 from .robot_parameters import RobotParameters
 from .sensor_topics import SensorTopics
 
@@ -94,9 +94,8 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
         self._sensors = SensorTopics(self, config.sensor_frequency) if config.robot_interface == "unitree" else None
         self._loop_clock = LoopClock(self, on_jump=self._on_jump)
         if self._use_truth:
-            self._polled = PolledInputs(self)
             topic = "ground_truth/odom"
-            self._truths = Companion(self, self._polled, Odometry, topic, qos.SAMPLES, self._on_truth)
+            self._truths = Companion(self, self.polled, Odometry, topic, qos.SAMPLES, self._on_truth)
         if self._sensors is not None:  # 500 samples a second, and a plan waits for each tenth: DDS's threads inherit it
             prefer_realtime(config.realtime_priority)
         self._robot = open_robot(
@@ -132,7 +131,7 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
             self.destroy_publisher(publisher)
         if self._use_truth:
             self._truths.close()
-            self._polled.close()
+            self.polled.close()
             return
         for subscription in self._pose_subs:
             self.destroy_subscription(subscription)
@@ -162,7 +161,7 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
             self._waiting = (imu, joints)
             self._truths.fetch()
             self._match()
-            self._truths.met(self._waiting is None)
+            self._truths.look(self._waiting is not None)
 
     def _refuse_sample(self) -> None:
         counts = ", ".join(f"{count} {fault.value}" for fault, count in self._estimator.faults.items() if count)
@@ -198,6 +197,7 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
     def _on_truth(self, raw: bytes) -> None:
         self._truth = raw
         self._match()
+        self._truths.look(self._waiting is not None)
 
     def _match(self) -> None:
         """Publish once the truth of the waiting sample's time is there."""

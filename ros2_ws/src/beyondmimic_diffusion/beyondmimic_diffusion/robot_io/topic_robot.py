@@ -267,21 +267,21 @@ class TopicRobot:
             return
         self._sample = sample
         self._imus.fetch()
-        self._imus.met(self._imu is not None and self._imu.stamp >= sample.stamp - SAME_STAMP)
         if self._on_pair is None or self._imu is None:
             return
         if self._unpaired is not None and self._unpaired.stamp < sample.stamp:
             self._on_pair(self._imu, self._unpaired)  # its partner was lost, or comes at another rate
         self._unpaired = sample
         self._pair()
+        self._imus.look(self._unpaired is not None)
 
     def _on_imu(self, raw: bytes) -> None:
         imu = self._samples.imu(raw)
         if imu is None:
             return
         self._imu = imu
-        if self._on_pair is not None:
-            self._pair()
+        self._pair()
+        self._imus.look(self._unpaired is not None)
 
     def _pair(self) -> None:
         imu, joints = self._imu, self._unpaired

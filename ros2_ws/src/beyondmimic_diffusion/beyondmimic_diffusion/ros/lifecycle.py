@@ -61,6 +61,8 @@ class ManagedNode(LifecycleNode, Generic[C]):
         super().__init__(name, **node_arguments)
         self.parameters: NodeParameters[C] = NodeParameters(self, config_type)
         self._clock_input = PolledInputs(self)
+        self.polled = PolledInputs(self)
+        """For topics from :meth:`configure` to :meth:`cleanup`, which closes it."""
         self.sim_time = PolledSimTime(self, self._clock_input) if polls_time else None
         self.heartbeat = Heartbeat(self, None if self.sim_time is None else self.sim_time.refresh)
         self.diagnostics = Diagnostics(self)
@@ -69,9 +71,10 @@ class ManagedNode(LifecycleNode, Generic[C]):
         self._is_active = self.create_service(Trigger, f"{name}/is_active", self._on_is_active)
 
     def destroy_node(self) -> None:
-        """rclpy's end of a node; its polled clock goes first."""
-        if hasattr(self, "_clock_input"):
-            self._clock_input.close()
+        """rclpy's end of a node; its polled topics go first."""
+        for name in ("_clock_input", "polled"):  # a refused parameter ends a node before it has them
+            if hasattr(self, name):
+                getattr(self, name).close()
         super().destroy_node()
 
     @abstractmethod

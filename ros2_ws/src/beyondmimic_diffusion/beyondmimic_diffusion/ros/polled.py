@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import rclpy
+import rclpy.clock
 from rclpy.clock import ROSClock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
@@ -27,8 +27,8 @@ from . import qos
 from .cdr.readers import clock_seconds
 
 _CLOCK = "/clock"
-_MISSED_IN_A_ROW = 3
-"""So often a companion may be late before it is listened to by callbacks."""
+_LOOK_PERIOD = 0.004
+"""How often a message that something waits for is looked for [s]."""
 
 
 class PolledTopic:
@@ -99,10 +99,9 @@ class PolledInputs:
 
 
 class Companion:
-    """A topic whose messages are sent just before those of another one, and are fetched when the other's arrive.
+    """A topic whose messages are usually sent just before those of another one, and are fetched when those arrive.
 
-    Where a publisher has another order, so that the message of the same measurement is missing several times in a row,
-    each message gets a callback of its own.
+    Where a publisher has another order, they are looked for every few milliseconds for as long as something waits.
     """
 
     def __init__(
@@ -116,37 +115,39 @@ class Companion:
     ):
         """
         Args:
-            owner: Serves the callbacks if they are needed.
+            owner: Its thread looks for messages that something waits for.
             inputs: Of the owner.
             message_type: Of the topic.
             topic: As the owner names it.
-            profile: For both ways of listening.
-            take: Gets the newest message that was fetched, or each that comes.
+            profile: Its depth is how many messages are kept between two calls.
+            take: Gets the newest message.
         """
         self._owner, self._take = owner, take
-        self._topic: PolledTopic | None = inputs.subscribe(message_type, topic, profile)
-        self._listen = partial(owner.create_subscription, message_type, topic, take, profile, raw=True)
-        self._subscription: Subscription | None = None
-        self._missed = 0
+        self._topic = inputs.subscribe(message_type, topic, profile)
+        self._timer = owner.create_timer(
+            _LOOK_PERIOD, self.fetch, clock=rclpy.clock.Clock(clock_type=ClockType.STEADY_TIME)
+        )
+        self._timer.cancel()
+        self._waits = False
 
     def fetch(self) -> None:
-        """Hand on the newest message that has come, if it was not called back already."""
-        raw = None if self._topic is None else self._topic.newest()
+        """Hand on the newest message, if one has come."""
+        raw = self._topic.newest()
         if raw is not None:
             self._take(raw)
 
-    def met(self, met: bool) -> None:
-        """Whether the message that belongs to the other topic's was there."""
-        self._missed = 0 if met else self._missed + 1
-        if self._missed == _MISSED_IN_A_ROW and self._topic is not None:
-            self._topic, self._subscription = None, self._listen()
+    def look(self, waits: bool) -> None:
+        """Whether something waits for the next message now."""
+        if waits != self._waits:
+            self._waits = waits
+            if waits:
+                self._timer.reset()
+            else:
+                self._timer.cancel()
 
     def close(self) -> None:
-        """Leave the callbacks; the polled topic ends with the inputs."""
-        self._topic = None
-        if self._subscription is not None:
-            self._owner.destroy_subscription(self._subscription)
-            self._subscription = None
+        """Look no more; the topic ends with the inputs."""
+        self._owner.destroy_timer(self._timer)
 
 
 class PolledSimTime:

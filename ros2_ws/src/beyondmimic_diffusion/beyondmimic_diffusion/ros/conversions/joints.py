@@ -39,7 +39,7 @@ class JointMap:
             MessageError: A joint is missing, or there are not as many values as names.
         """
         if names != self._last:
-            self._index = self._find(names, what)
+            self._index = self.index(names, what)
             self._last = list(names)
         if len(values) != len(names):
             raise MessageError(f"{what}: {len(values)} values for {len(names)} joint names; give one value per name")
@@ -52,9 +52,6 @@ class JointMap:
         Raises:
             MessageError: A joint is missing.
         """
-        return self._find(names, what)
-
-    def _find(self, names: Collection[str], what: str) -> np.ndarray | None:
         if list(names) == self.names:
             return None
         position = {name: i for i, name in enumerate(names)}
