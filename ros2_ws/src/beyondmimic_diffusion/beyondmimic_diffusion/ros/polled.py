@@ -78,8 +78,9 @@ class PolledInputs:
             topic: As the owner names it.
             profile: Its depth is how many messages are kept between two calls.
         """
-        if self._node is None:
-            self._node = rclpy.create_node(
+        node = self._node
+        if node is None:
+            node = self._node = rclpy.create_node(
                 f"_{self._owner.get_name()}_inputs",
                 context=self._owner.context,
                 namespace=self._owner.get_namespace(),
@@ -88,7 +89,7 @@ class PolledInputs:
                 enable_rosout=False,
             )
         name = self._owner.resolve_topic_name(topic)
-        subscription = self._node.create_subscription(message_type, name, _never_called, profile, raw=True)
+        subscription = node.create_subscription(message_type, name, _never_called, profile, raw=True)
         return PolledTopic(subscription, profile.depth)
 
     def close(self) -> None:

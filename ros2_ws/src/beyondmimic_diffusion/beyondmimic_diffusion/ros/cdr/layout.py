@@ -36,12 +36,13 @@ class Place(NamedTuple):
     offset: int
     """From the first byte of the serialised message, header included."""
     dtype: str
-    count: int
+    size: int
+    """How many numbers."""
 
     @property
     def end(self) -> int:
         """First byte after it."""
-        return self.offset + self.count * np.dtype(self.dtype).itemsize
+        return self.offset + self.size * np.dtype(self.dtype).itemsize
 
 
 def field_places(message: Any) -> tuple[dict[str, Place], int]:
@@ -142,11 +143,11 @@ class FixedLayout:
         places = [self.places[path] for path in paths]
         first = places[0]
         stride = places[1].offset - first.offset if len(places) > 1 else 0
-        expected = [Place(first.offset + i * stride, first.dtype, first.count) for i in range(len(places))]
+        expected = [Place(first.offset + i * stride, first.dtype, first.size) for i in range(len(places))]
         if places != expected:
             raise LayoutError(f"the fields {paths} are not spaced evenly: {places}")
         size = np.dtype(first.dtype).itemsize
-        return np.ndarray((len(places), first.count), first.dtype, buffer, first.offset, (stride, size))
+        return np.ndarray((len(places), first.size), first.dtype, buffer, first.offset, (stride, size))
 
     def doubles(self, path: str, count: int) -> int:
         """Offset of ``count`` double precision numbers that begin at a field and follow each other without a gap.
@@ -156,7 +157,7 @@ class FixedLayout:
         """
         first = self.places[path]
         inside = sorted(p for p in self.places.values() if first.offset <= p.offset < first.offset + 8 * count)
-        if any(p.dtype != "<f8" for p in inside) or sum(p.count for p in inside) != count:
+        if any(p.dtype != "<f8" for p in inside) or sum(p.size for p in inside) != count:
             raise LayoutError(f"'{path}' does not begin {count} numbers of double precision in a row")
         return first.offset
 
@@ -184,9 +185,9 @@ class FixedLayout:
         for number, path in enumerate(sorted(self._changing)):
             place = self.places[path]
             values = (
-                np.arange(number, number + place.count) % 2 if place.dtype == "u1" else np.arange(place.count) + number
+                np.arange(number, number + place.size) % 2 if place.dtype == "u1" else np.arange(place.size) + number
             )
-            np.frombuffer(buffer, place.dtype, place.count, place.offset)[:] = values
+            np.frombuffer(buffer, place.dtype, place.size, place.offset)[:] = values
             expected[path] = values
         message = deserialize_message(bytes(buffer), message_type)
         for path, values in expected.items():

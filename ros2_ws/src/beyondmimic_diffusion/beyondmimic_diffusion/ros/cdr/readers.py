@@ -11,6 +11,7 @@ import numpy as np
 from beyondmimic_msgs import msg as bm
 from geometry_msgs.msg import TransformStamped
 from nav_msgs.msg import Odometry
+from numpy.typing import NDArray
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Imu, JointState
 from tf2_msgs.msg import TFMessage
@@ -307,7 +308,7 @@ class _Rows:
         self._shape, self._dtype, self._strides = view.shape, view.dtype, view.strides
         self._offset = layout.places[fields[0]].offset
 
-    def read(self, raw: bytes, index: Array | None) -> Array:
+    def read(self, raw: bytes, index: NDArray[np.integer] | None) -> Array:
         """Shape (fields, J)."""
         view = np.ndarray(self._shape, self._dtype, raw, self._offset, self._strides)
         return view.astype(np.float64) if index is None else view[:, index].astype(np.float64)
