@@ -90,6 +90,8 @@ def run_turn(checkout: Path, out: Path, seconds: float, session_arguments: list[
         raise ConfigError(f"bench-stack: the session of {checkout} wrote no report: {' / '.join(last)}")
     report = json.loads(report_path.read_text())
     recording = read_recording(out / "session.mcap")
+    if "tracking" not in recording.session:
+        raise ConfigError(f"bench-stack: the robot of {checkout} never walked: {'; '.join(report['problems'])}")
     return _measured(checkout, environment, report, recording, times, _planner_status(out / "session.mcap"))
 
 

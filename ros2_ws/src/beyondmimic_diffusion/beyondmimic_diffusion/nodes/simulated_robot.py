@@ -56,7 +56,7 @@ class TopicConnection:
         self._joint_pub = node.create_publisher(JointState, "joint_states", qos.STREAM)
         self._imu_pub = node.create_publisher(Imu, "imu/data", qos.STREAM)
         self._command: JointCommand | None = None
-        self._inputs = PolledInputs(node)
+        self._inputs = PolledInputs(node, "command_input")
         self._commands = self._inputs.subscribe(JointCommandMsg, "motor_command", qos.NEWEST)
 
     def publish(self, imu: ImuSample, joints: JointSample) -> None:

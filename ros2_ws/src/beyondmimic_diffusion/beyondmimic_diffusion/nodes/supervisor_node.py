@@ -75,7 +75,7 @@ class SupervisorNode(Node):
         self._damping_pub.publish(Bool(data=False))
         self._frames = self._takeovers = 0
         self._next_frame = 0.0
-        self._clock_input = PolledInputs(self)
+        self._clock_input = PolledInputs(self, "clock_input")
         self.heartbeat = Heartbeat(self, PolledSimTime(self, self._clock_input).refresh)
         self.diagnostics = Diagnostics(self)
         self.diagnostics.add("rate", self.heartbeat.diagnose)

@@ -90,7 +90,7 @@ class TopicMotors:
         """
         self._reader = JointStateReader(JointMap(joint_names))
         self._motors = MotorTopic(node, joint_names, command_type)
-        self._inputs = PolledInputs(node)
+        self._inputs = PolledInputs(node, "sample_inputs")
         self._joint_states = self._inputs.subscribe(JointState, "joint_states", qos.NEWEST)
 
     def close(self) -> None:
@@ -187,7 +187,7 @@ class TopicRobot:
         self._sample: JointSample | None = None
         self._unpaired: JointSample | None = None
         self._fetching = threading.Lock()
-        self._inputs = PolledInputs(node)
+        self._inputs = PolledInputs(node, "sample_inputs")
         self._subscription: Subscription | None = None
         if on_pair is None:
             self._joint_topic = self._inputs.subscribe(JointState, "joint_states", qos.NEWEST)

@@ -60,7 +60,7 @@ class ManagedNode(LifecycleNode, Generic[C]):
         """
         super().__init__(name, **node_arguments)
         self.parameters: NodeParameters[C] = NodeParameters(self, config_type)
-        self._clock_input = PolledInputs(self)
+        self._clock_input = PolledInputs(self, "clock_input")
         self.polled = PolledInputs(self)
         """For topics from :meth:`configure` to :meth:`cleanup`, which closes it."""
         self.sim_time = PolledSimTime(self, self._clock_input) if polls_time else None

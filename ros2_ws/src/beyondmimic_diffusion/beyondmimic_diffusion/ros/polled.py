@@ -2,7 +2,7 @@
 
 A callback wakes a thread, and with it Python, for each message; that costs more than the message. Whoever works in a
 cycle of its own (a tick, a simulation step) fetches what has come since the last cycle. The subscriptions belong to a
-hidden node beside the owner, because rclpy's executor serves every subscription of a node that it spins.
+second node beside the owner, because rclpy's executor serves every subscription of a node that it spins.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import rclpy.clock
 from rclpy.clock import ROSClock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
 from rclpy.time import Time
@@ -62,12 +63,13 @@ class PolledTopic:
 class PolledInputs:
     """The polled topics of one node."""
 
-    def __init__(self, owner: Node):
+    def __init__(self, owner: Node, suffix: str = "inputs"):
         """
         Args:
             owner: The node on whose behalf they are fetched; its namespace and remappings count.
+            suffix: Of the name of the node that has the subscriptions: ``<owner>_<suffix>``.
         """
-        self._owner = owner
+        self._owner, self._suffix = owner, suffix
         self._node: Node | None = None
 
     def subscribe(self, message_type: Any, topic: str, profile: QoSProfile) -> PolledTopic:
@@ -81,12 +83,13 @@ class PolledInputs:
         node = self._node
         if node is None:
             node = self._node = rclpy.create_node(
-                f"_{self._owner.get_name()}_inputs",
+                f"{self._owner.get_name()}_{self._suffix}",
                 context=self._owner.context,
                 namespace=self._owner.get_namespace(),
                 use_global_arguments=False,  # a start-up's `__node:=` would give both nodes one name
                 start_parameter_services=False,
                 enable_rosout=False,
+                parameter_overrides=[Parameter("start_type_description_service", value=False)],
             )
         name = self._owner.resolve_topic_name(topic)
         subscription = node.create_subscription(message_type, name, _never_called, profile, raw=True)
