@@ -36,12 +36,12 @@ class PolledTopic:
     """One subscription; its messages stay in the middleware's queue, which keeps the newest, until they are fetched."""
 
     def __init__(self, subscription: Subscription, depth: int):
-        self._subscription = subscription
+        self._handle, self._message_type = subscription.handle, subscription.msg_type
         self._single = depth == 1
 
     def newest(self) -> bytes | None:
         """The newest message that has come since the last call, serialised; None if none has. From one thread."""
-        handle, message_type = self._subscription.handle, self._subscription.msg_type
+        handle, message_type = self._handle, self._message_type
         newest = None
         with handle:
             while (taken := handle.take_message(message_type, True)) is not None:
@@ -52,7 +52,7 @@ class PolledTopic:
 
     def all(self) -> list[bytes]:
         """All messages that have come since the last call and are still in the queue, oldest first."""
-        handle, message_type = self._subscription.handle, self._subscription.msg_type
+        handle, message_type = self._handle, self._message_type
         messages = []
         with handle:
             while (taken := handle.take_message(message_type, True)) is not None:
