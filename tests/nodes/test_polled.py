@@ -84,6 +84,28 @@ def test_inputs_belong_to_a_second_node_and_leave_with_it(ros, owner):
     owner.inputs.subscribe(Int32, "count", qos.NEWEST)  # and may come back
 
 
+def test_a_node_whose_way_to_subscribe_was_replaced_gets_its_messages_in_that_way(ros, owner):
+    made = []
+
+    def caught(kind, topic, callback, *arguments, **options):
+        made.append((topic, callback))
+        return Node.create_subscription(owner, kind, topic, lambda raw: None, *arguments, **options)
+
+    owner.create_subscription = caught
+    topic = owner.inputs.subscribe(Int32, "count", qos.SAMPLES)
+    ((name, deliver),) = made
+    assert name == "count"
+    for i in range(12):
+        deliver(serialize_message(Int32(data=i)))
+    assert numbers(topic.all()) == list(range(2, 12)), "as many as the middleware would have kept"
+    deliver(serialize_message(Int32(data=12)))
+    deliver(serialize_message(Int32(data=13)))
+    assert numbers([topic.newest()]) == [13]
+    assert topic.newest() is None
+    owner.inputs.close()
+    assert "/robot/count" not in [s.topic_name for s in owner.subscriptions]
+
+
 def test_a_companion_is_fetched_when_it_is_asked_for_and_by_itself_only_while_something_waits(ros, owner):
     heard = []
     companion = Companion(owner, owner.inputs, Int32, "count", qos.SAMPLES, lambda raw: heard.extend(numbers([raw])))

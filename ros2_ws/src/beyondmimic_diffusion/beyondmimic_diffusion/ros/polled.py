@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -60,6 +61,23 @@ class PolledTopic:
         return messages
 
 
+class QueuedTopic:
+    """The same for a node whose own way to subscribe was replaced, e.g. to decide when each message is seen."""
+
+    def __init__(self, owner: Node, message_type: Any, topic: str, profile: QoSProfile):
+        self._queue: deque[bytes] = deque(maxlen=profile.depth)
+        self.subscription = owner.create_subscription(message_type, topic, self._queue.append, profile, raw=True)
+
+    def newest(self) -> bytes | None:
+        """See :class:`PolledTopic`."""
+        messages = self.all()
+        return messages[-1] if messages else None
+
+    def all(self) -> list[bytes]:
+        """See :class:`PolledTopic`."""
+        return [self._queue.popleft() for _ in range(len(self._queue))]
+
+
 class PolledInputs:
     """The polled topics of one node."""
 
@@ -71,8 +89,9 @@ class PolledInputs:
         """
         self._owner, self._suffix = owner, suffix
         self._node: Node | None = None
+        self._queued: list[QueuedTopic] = []
 
-    def subscribe(self, message_type: Any, topic: str, profile: QoSProfile) -> PolledTopic:
+    def subscribe(self, message_type: Any, topic: str, profile: QoSProfile) -> PolledTopic | QueuedTopic:
         """Subscribe to a topic.
 
         Args:
@@ -80,6 +99,9 @@ class PolledInputs:
             topic: As the owner names it.
             profile: Its depth is how many messages are kept between two calls.
         """
+        if "create_subscription" in vars(self._owner):  # replaced on this node; it would miss ours otherwise
+            self._queued.append(QueuedTopic(self._owner, message_type, topic, profile))
+            return self._queued[-1]
         node = self._node
         if node is None:
             node = self._node = rclpy.create_node(
@@ -97,6 +119,9 @@ class PolledInputs:
 
     def close(self) -> None:
         """Leave all topics; nothing may be fetched any more."""
+        for topic in self._queued:
+            self._owner.destroy_subscription(topic.subscription)
+        self._queued.clear()
         if self._node is not None:
             self._node.destroy_node()
             self._node = None
@@ -168,7 +193,7 @@ class PolledSimTime:
         """
         self._clock = node.get_clock()
         self._setting = threading.Lock()
-        self._topic: PolledTopic | None = None
+        self._topic: PolledTopic | QueuedTopic | None = None
         if not bool(node.get_parameter("use_sim_time").value):
             return
         leave_clock_topic(node)

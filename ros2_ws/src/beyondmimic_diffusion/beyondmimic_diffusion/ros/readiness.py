@@ -21,7 +21,7 @@ from ..core.types import RobotState
 from . import qos
 from .cdr import RobotStateReader, stamp_of
 from .conversions import JointMap
-from .polled import PolledInputs, PolledTopic
+from .polled import PolledInputs, PolledTopic, QueuedTopic
 
 _PLAYS = (ExecutorState.BLEND, ExecutorState.TRACKING, ExecutorState.COASTING)
 _WAITS = (ExecutorState.HOLD, ExecutorState.RETURN_TO_STAND)
@@ -58,7 +58,7 @@ class ReadinessConfig:
 class _Heard:
     """The newest message of a topic, and when it was fetched."""
 
-    def __init__(self, topic: PolledTopic, message_type: Any):
+    def __init__(self, topic: PolledTopic | QueuedTopic, message_type: Any):
         self._topic, self._message_type = topic, message_type
         self.message: Any = None
         self.at = -math.inf
