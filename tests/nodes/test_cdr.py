@@ -14,7 +14,7 @@ bm = pytest.importorskip("beyondmimic_msgs.msg", reason="beyondmimic_msgs is not
 
 from beyondmimic_diffusion.core.estimation import Uncertainty  # noqa: E402
 from beyondmimic_diffusion.core.robot import g1  # noqa: E402
-from beyondmimic_diffusion.core.types import ImuSample, JointCommand, JointSample, RobotState  # noqa: E402
+from beyondmimic_diffusion.core.types import ImuSample, JointCommand, JointSample, Plan, RobotState  # noqa: E402
 from beyondmimic_diffusion.ros import cdr  # noqa: E402
 from beyondmimic_diffusion.ros import conversions as c  # noqa: E402
 from beyondmimic_diffusion.ros.conversions.time import time_to_msg  # noqa: E402
@@ -168,6 +168,17 @@ def test_the_transforms_of_the_base_are_those_of_the_general_conversion(seed, st
             assert fields(got)[path] == pytest.approx(value, abs=1e-15), path  # the heading's half angle rounds apart
         else:
             assert fields(got)[path] == value, path
+
+
+@MANY
+@given(SEEDS, STAMPS)
+def test_a_path_is_what_the_general_conversion_sends_however_many_poses_it_has(seed, stamp):
+    rng, writer = np.random.default_rng(seed), cdr.PathWriter("odom")
+    for count in (16, 16, 3, 0):
+        quats = np.array([unit_quat(rng) for _ in range(count)]).reshape(-1, 4)
+        times = (stamp + 0.02, stamp, 0.02)
+        plan = Plan(1, 2, *times, np.zeros((16, J)), 16, 1, stamp + 1.0, 0.04, rng.normal(size=(count, 3)), quats)
+        assert_same_message(writer.write(plan), c.path_to_msg(plan, "odom"))
 
 
 @MANY

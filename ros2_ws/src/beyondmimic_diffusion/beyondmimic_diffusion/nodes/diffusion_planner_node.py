@@ -29,12 +29,11 @@ from ..core.robot import g1
 from ..core.steering import SteeringConfig
 from ..core.types import Plan, RobotState
 from ..ros import qos
-from ..ros.cdr import JointCommandReader, RobotStateReader
+from ..ros.cdr import JointCommandReader, PathWriter, RobotStateReader
 from ..ros.clock import LoopClock
 from ..ros.conversions import (
     FrameNames,
     JointMap,
-    path_to_msg,
     plan_to_msg,
     planner_status_to_msg,
     stats_to_msg,
@@ -110,6 +109,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         self._session = 0
         span = manifest.setpoint_dt * manifest.setpoints_per_step * manifest.action_horizon
         self._plan_pub = self.create_publisher(ActionPlan, "plan", qos.plan(span))
+        self._path_writer = PathWriter(config.odom_frame)
         self._path_pub = self.create_publisher(PathMsg, "planned_path", qos.ORDER)
         self._stats_pub = self.create_publisher(GuidanceStats, "guidance/stats", qos.STREAM)
         self._status_pub = self.create_publisher(PlannerStatus, "planner/status", qos.STREAM)
@@ -281,7 +281,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         if plan.cost_stats:
             self._stats_pub.publish(stats_to_msg(plan, frame))
         if plan.plan_id % _PATH_EVERY == 0:
-            self._path_pub.publish(path_to_msg(plan, frame))
+            self._path_pub.publish(self._path_writer.write(plan))
 
     def _on_status(self) -> None:
         status = planner_status_to_msg(self._worker)

@@ -10,6 +10,7 @@ long as their length and fixed bytes (frame, joint names, counts) stay the same;
 from .layout import FixedLayout, LayoutError, Place, field_places
 
 from .writers import ClockWriter, HeartbeatWriter, ImuWriter, JointCommandWriter, JointStateWriter  # isort: skip
+from .path_writer import PathWriter
 from .readers import (
     ImuReader,
     JointCommandReader,
@@ -39,6 +40,7 @@ __all__ = [
     "LayoutError",
     "OdometryReader",
     "OdometryWriter",
+    "PathWriter",
     "Place",
     "RobotStateReader",
     "RobotStateWriter",
