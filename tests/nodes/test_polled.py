@@ -8,7 +8,7 @@ pytest.importorskip("beyondmimic_msgs", reason="our messages are not built")
 from beyondmimic_diffusion.ros import qos  # noqa: E402
 from beyondmimic_diffusion.ros.clock import LoopClock  # noqa: E402
 from beyondmimic_diffusion.ros.conversions import time_to_msg  # noqa: E402
-from beyondmimic_diffusion.ros.polled import Companion, PolledInputs, PolledSimTime  # noqa: E402
+from beyondmimic_diffusion.ros.polled import Companion, PolledInputs, PolledSimTime, read_clock_as_bytes  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from rclpy.serialization import deserialize_message, serialize_message  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
@@ -158,8 +158,27 @@ def test_a_polled_clock_tells_the_newest_time_when_it_is_refreshed_and_jumps_are
     assert jumps == pytest.approx([-7.25])
 
 
+def test_a_clock_that_is_read_as_bytes_tells_each_time_by_itself(ros):
+    owner = ros.make(Owner, {"use_sim_time": True})
+    read_clock_as_bytes(owner)
+    assert len(owner.get_subscriptions_info_by_topic("/clock")) == 1
+    jumps = []
+    loop_clock = LoopClock(owner, on_jump=jumps.append)
+    publisher = ros.probe.create_publisher(Clock, "/clock", 10)
+    ros.connected(publisher)
+    for seconds in (6.0, 2.5):
+        publisher.publish(clock_message(seconds))
+        ros.until(lambda seconds=seconds: owner.get_clock().now().nanoseconds == round(1e9 * seconds))
+        assert loop_clock.now() == pytest.approx(seconds)
+    assert jumps == pytest.approx([-3.5])
+    publisher.publish(serialize_message(clock_message(5.0))[:7])
+    ros.spin(0.2)
+    assert owner.get_clock().now().nanoseconds == 2_500_000_000
+
+
 def test_a_node_on_wall_time_has_no_clock_to_refresh(ros, owner):
     PolledSimTime(owner, owner.inputs).refresh()
+    read_clock_as_bytes(owner)
     assert not owner.get_clock().ros_time_is_active
     assert owner.get_subscriptions_info_by_topic("/clock") == []
 

@@ -29,7 +29,7 @@ from std_srvs.srv import Trigger
 from ..core.errors import BeyondMimicError
 from .diagnostics import Diagnostics, Heartbeat
 from .parameters import NodeParameters
-from .polled import PolledInputs, PolledSimTime
+from .polled import PolledInputs, PolledSimTime, read_clock_as_bytes
 from .transport import use_sockets
 
 C = TypeVar("C")
@@ -64,6 +64,8 @@ class ManagedNode(LifecycleNode, Generic[C]):
         self.polled = PolledInputs(self)
         """For topics from :meth:`configure` to :meth:`cleanup`, which closes it."""
         self.sim_time = PolledSimTime(self, self._clock_input) if polls_time else None
+        if not polls_time:
+            read_clock_as_bytes(self)
         self.heartbeat = Heartbeat(self, None if self.sim_time is None else self.sim_time.refresh)
         self.diagnostics = Diagnostics(self)
         self.diagnostics.add("rate", self.heartbeat.diagnose)

@@ -212,6 +212,20 @@ class PolledSimTime:
             self._setting.release()
 
 
+def read_clock_as_bytes(node: Node) -> None:
+    """Set a node's simulated clock at each message on ``/clock``, as rclpy does, without decoding the messages."""
+    if not bool(node.get_parameter("use_sim_time").value):
+        return
+    leave_clock_topic(node)
+    clock = node.get_clock()
+
+    def tell(raw: bytes) -> None:
+        with contextlib.suppress(BeyondMimicError):
+            set_sim_time(clock, clock_seconds(raw))
+
+    node.create_subscription(Clock, _CLOCK, tell, qos.NEWEST, raw=True)
+
+
 def leave_clock_topic(node: Node) -> None:
     """Remove the subscription to ``/clock`` that rclpy makes for a node with simulated time: it is called for each
     message. Whoever calls this sets the clock instead.
