@@ -18,13 +18,11 @@ from .readers import (
     OdometryReader,
     RobotStateReader,
     RootMotion,
-    StampedPose,
-    TransformsReader,
     clock_seconds,
     stamp_of,
-    stamped_pose,
 )
 from .state_writers import BaseTransformsWriter, OdometryWriter, RobotStateWriter
+from .transforms_reader import StampedPose, TransformsReader, stamped_pose
 
 __all__ = [
     "BaseTransformsWriter",

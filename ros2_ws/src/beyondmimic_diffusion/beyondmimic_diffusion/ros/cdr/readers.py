@@ -9,15 +9,12 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from beyondmimic_msgs import msg as bm
-from geometry_msgs.msg import TransformStamped
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Imu, JointState
-from tf2_msgs.msg import TFMessage
 
 from ...core.types import Array, ImuSample, JointCommand, JointSample, RobotState
-from ..conversions.geometry import quat_from_msg, vector_from_msg
 from ..conversions.joints import (
     JointMap,
     MessageError,
@@ -26,7 +23,6 @@ from ..conversions.joints import (
     joint_sample_from_msg,
 )
 from ..conversions.state import robot_state_from_msg, root_from_odometry
-from ..conversions.time import time_from_msg
 from .layout import FixedLayout, LayoutError
 from .rotate import rotated
 from .writers import STAMP, STAMP_AT
@@ -37,7 +33,8 @@ _MOST_LAYOUTS = 20
 _IMU = struct.Struct("<4d9d3d9d3d")
 """Orientation xyzw, its covariance, gyroscope, its covariance, accelerometer."""
 _POSE_AND_TWIST = struct.Struct("<13d")
-_POSE = struct.Struct("<7d")
+POSE = struct.Struct("<7d")
+"""Position, quaternion xyzw."""
 _TWIST = struct.Struct("<6d")
 _JOINT_STATE = ("position", "velocity", "effort")
 _COMMAND = ("position", "velocity", "kp", "kd", "effort")
@@ -224,7 +221,7 @@ class OdometryReader(Reader[RootMotion]):
 
     def _fast(self, raw: bytes) -> RootMotion:
         sec, nanosec = STAMP.unpack_from(raw, STAMP_AT)
-        values = (*_POSE.unpack_from(raw, self._pose), *_TWIST.unpack_from(raw, self._twist))
+        values = (*POSE.unpack_from(raw, self._pose), *_TWIST.unpack_from(raw, self._twist))
         return RootMotion(sec + nanosec * 1e-9, *_moving(values))
 
 
@@ -250,54 +247,6 @@ def stamp_of(raw: bytes) -> float:
         raise MessageError(f"{len(raw)} bytes that hold no stamp")
     sec, nanosec = struct.unpack_from("<iI" if raw[1] else ">iI", raw, STAMP_AT)
     return sec + nanosec * 1e-9
-
-
-class StampedPose(NamedTuple):
-    """One transform of a message: where ``child`` is in ``parent``."""
-
-    parent: str
-    child: str
-    stamp: float
-    """[s]."""
-    position: Array
-    """[m], shape (3,)."""
-    quat: Array
-    """wxyz, shape (4,), as it was sent."""
-
-
-class TransformsReader(Reader[list[StampedPose]]):
-    """``/tf``."""
-
-    def __init__(self) -> None:
-        super().__init__(TFMessage, "/tf", ("header.stamp", "transform"))
-
-    def _general(self, message: TFMessage) -> list[StampedPose]:
-        return [stamped_pose(transform) for transform in message.transforms]
-
-    def _changing_of(self, message: TFMessage) -> tuple[str, ...]:
-        return tuple(f"transforms.{i}.{name}" for i in range(len(message.transforms)) for name in self._changing)
-
-    def _prepare(self, layout: FixedLayout, message: TFMessage) -> None:
-        paths = [f"transforms.{i}." for i in range(len(message.transforms))]
-        names = [(t.header.frame_id, t.child_frame_id) for t in message.transforms]
-        stamps = [layout.places[p + "header.stamp.sec"].offset for p in paths]
-        poses = [layout.doubles(p + "transform.translation.x", 7) for p in paths]
-        self._parts = list(zip(names, stamps, poses, strict=True))
-
-    def _fast(self, raw: bytes) -> list[StampedPose]:
-        found = []
-        for (parent, child), stamp_at, pose_at in self._parts:
-            sec, nanosec = STAMP.unpack_from(raw, stamp_at)
-            px, py, pz, x, y, z, w = _POSE.unpack_from(raw, pose_at)
-            numbers = np.array((px, py, pz, w, x, y, z))
-            found.append(StampedPose(parent, child, sec + nanosec * 1e-9, numbers[:3], numbers[3:]))
-        return found
-
-
-def stamped_pose(msg: TransformStamped) -> StampedPose:
-    """From a decoded transform."""
-    position, quat = vector_from_msg(msg.transform.translation), quat_from_msg(msg.transform.rotation)
-    return StampedPose(msg.header.frame_id, msg.child_frame_id, time_from_msg(msg.header.stamp), position, quat)
 
 
 class _Rows:
