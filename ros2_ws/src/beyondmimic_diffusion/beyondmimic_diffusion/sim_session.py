@@ -38,6 +38,8 @@ _RECORDER_NICENESS = 5
 """The recorder and the progress line wait when the robot needs the CPU."""
 _FEW_CORES, _SENSORS, _SENSORS_ON_FEW_CORES = 4, 250.0, 100.0
 """On fewer cores than this, simulator, stack and recorder share what messages cost; both rates meet the 20 ms grid."""
+_CLOCK = 125.0
+"""Most messages on ``/clock`` [Hz]; with fewer samples of the sensors there are fewer of these, too."""
 _WRITTEN = (
     *("report.json", "session.mcap", "scene.yaml", "film.mp4", "film.png"),
     *("velocity.png", "path.png", "timing.png"),
@@ -235,7 +237,7 @@ def _parameters(seed: int, factor: float) -> str:
     return (
         f"/**/diffusion_planner:\n  ros__parameters:\n    planner:\n      seed: {seed}\n"
         f"/**/mujoco_sim:\n  ros__parameters:\n    real_time_factor: {factor}\n"
-        f"    sensor_frequency: {_sensor_frequency()}\n"
+        f"    sensor_frequency: {_sensor_frequency()}\n    clock_frequency: {min(_sensor_frequency(), _CLOCK)}\n"
     )
 
 

@@ -27,17 +27,18 @@ from std_srvs.srv import SetBool, Trigger
 from ..core.rotations import quat_from_yaw
 from ..core.tasks import Scene, load_scene
 from ..ros import qos
-from ..ros.conversions import odometry_to_msg, time_to_msg
+from ..ros.cdr import ClockWriter, OdometryWriter
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import run
 from ..ros.parameters import NodeParameters
+from ..ros.polled import leave_clock_topic, set_sim_time
 from ..sim.entities import Entities
 from ..sim.gantry import Gantry
 from ..sim.mujoco_g1 import MujocoG1, Physics
 from ..sim.pacer import Pacer
 from ..sim.simulation_control import Phase, SimulationControl
 from ..sim.window import open_window
-from .mujoco_sim_config import SimConfig, steps_between
+from .mujoco_sim_config import SimConfig, slice_steps, steps_between
 from .obstacle_topics import ObstacleTopics
 from .sensor_faults import faulty
 from .simulated_robot import connect
@@ -92,7 +93,8 @@ class MujocoSimNode(Node):
         self._stop = threading.Event()
         self._window = open_window(self.sim) if config.viewer else None
         self._make_topics(config)
-        self.heartbeat = Heartbeat(self)
+        leave_clock_topic(self)
+        self.heartbeat = Heartbeat(self, self._set_own_clock)
         self.diagnostics = Diagnostics(self)
         self.diagnostics.add("rate", self.heartbeat.diagnose)
         self.diagnostics.add("real-time factor", self._diagnose)
@@ -120,7 +122,8 @@ class MujocoSimNode(Node):
             self._window.close()
 
     def _make_topics(self, config: SimConfig) -> None:
-        self._clock_msg = Clock()
+        self._clock_writer = ClockWriter()
+        self._truth_writer = OdometryWriter(config.frame_id, config.base_frame)
         self._clock_pub = self.create_publisher(Clock, "/clock", qos.NEWEST) if self._keeps_time else None
         self._truth_pub = self.create_publisher(Odometry, "ground_truth/odom", qos.STREAM)
         self._obstacles: ObstacleTopics | None = None
@@ -168,6 +171,10 @@ class MujocoSimNode(Node):
             return ""  # it is gone, and its last word was latched
         return "the executor is armed and would see the robot leap; disarm it first: executor/disarm"
 
+    def _set_own_clock(self) -> None:
+        """This node's clock is the time that it publishes; nothing has to be listened to for that."""
+        set_sim_time(self.get_clock(), self.sim.stamp)
+
     # ------------------------------------------------------------ physics thread
 
     def _serve(self) -> None:
@@ -184,7 +191,7 @@ class MujocoSimNode(Node):
         published = time.monotonic()
         while not self._stop.is_set():
             self._serve()
-            steps = self.control.due(self._chunk - self._steps % self._chunk)
+            steps = self.control.due(slice_steps(self._chunk - self._steps % self._chunk))
             if steps == 0:
                 self._pacer.pause()
                 self._wait_for_request()
@@ -216,14 +223,12 @@ class MujocoSimNode(Node):
 
     def _publish(self) -> None:
         if self._clock_pub is not None and self._steps % self._every["clock_frequency"] == 0:
-            self._clock_msg.clock = time_to_msg(self.sim.stamp)
-            self._clock_pub.publish(self._clock_msg)
+            self._clock_pub.publish(self._clock_writer.write(self.sim.stamp))
         if self._steps % self._every["ground_truth_frequency"] == 0:
-            config = self.parameters.config
             # The truth is for whoever judges, on the clock that all nodes have.
             stamp = self.sim.stamp if self._keeps_time else self.get_clock().now().nanoseconds * 1e-9
             state = replace(self.sim.state(), stamp=stamp)
-            self._truth_pub.publish(odometry_to_msg(state, config.frame_id, config.base_frame))
+            self._truth_pub.publish(self._truth_writer.write(state))
             if self._obstacles is not None:
                 self._obstacles.publish(stamp)
         if self._steps % self._every["sensor_frequency"] == 0:
