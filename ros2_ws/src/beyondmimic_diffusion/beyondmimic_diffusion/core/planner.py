@@ -13,6 +13,7 @@ its way (as real-time chunking does); a promise shorter than a token is only kep
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,6 +30,9 @@ from .types import Array, Plan, RobotState
 _LONGEST_PROMISE = 2.5
 """Tokens; training commits at most two whole ones."""
 
+_REMEMBERED = 8
+"""Plans on their way or playing."""
+
 __all__ = ["GuidedPlanner", "Observation", "PlannerConfig", "RobotTrack"]
 
 
@@ -42,7 +46,7 @@ class RobotTrack:
         self._states = StateHistory(m.history_len, m.step_dt)
         self._executed = ActionHistory((m.history_len + 2) * m.step_dt)
         self._default = np.asarray(m.default_joint_pos)
-        self._last_plan: Plan | None = None
+        self._plans: deque[Plan] = deque(maxlen=_REMEMBERED)
 
     def serve(self, planner: BatchPlanner) -> None:
         """Go on with another planner, whose policy has the same grid and layout; what was seen and promised stays."""
@@ -52,7 +56,7 @@ class RobotTrack:
         """Forget everything."""
         self._states.reset()
         self._executed.reset()
-        self._last_plan = None
+        self._plans.clear()
 
     @property
     def newest_stamp(self) -> float | None:
@@ -84,8 +88,8 @@ class RobotTrack:
         return self._executed.push(stamp, joint_target)
 
     def remember(self, plan: Plan) -> None:
-        """Keep the newest plan: the next one is promised its beginning."""
-        self._last_plan = plan
+        """Keep the newest plan: the next ones are promised what is played of it until they arrive."""
+        self._plans.append(plan)
 
     def observation(self) -> Observation:
         """What the next plan is conditioned on.
@@ -102,12 +106,22 @@ class RobotTrack:
         return Observation(stamp, states, self._executed.at(times, self._default), self._promised(stamp))
 
     def _promised(self, stamp: float) -> Array:
+        """What is played from ``stamp`` on whatever is planned now, by the plans that will play it, shape (C, J)."""
         count = self._planner.committed_tokens * self._planner.manifest.setpoints_per_step
-        plan = self._last_plan
-        if plan is None or not count:
-            return np.zeros((0, len(self._default)))
-        start = round((stamp - plan.stamp) / plan.step_dt)
-        return plan.joint_targets[max(start, 0) : start + count]
+        dt = self._planner.manifest.setpoint_dt
+        promised = []
+        for time in stamp + dt * np.arange(count):
+            plan = next((plan for plan in reversed(self._plans) if _take_over(plan) <= time + 0.5 * dt), None)
+            index = -1 if plan is None else round((time - plan.stamp) / plan.step_dt)
+            if plan is None or not 0 <= index < plan.trusted_steps:
+                break
+            promised.append(plan.joint_targets[index])
+        return np.array(promised).reshape(-1, len(self._default))
+
+
+def _take_over(plan: Plan) -> float:
+    """When it starts to play [s]."""
+    return plan.stamp + plan.first_step * plan.step_dt
 
 
 class GuidedPlanner:

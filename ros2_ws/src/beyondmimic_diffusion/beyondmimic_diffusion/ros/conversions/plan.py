@@ -24,6 +24,7 @@ def plan_to_msg(plan: Plan, joint_names: Sequence[str], frame_id: str = "odom") 
         session_id=plan.session_id,
         observation_stamp=time_to_msg(plan.observation_stamp),
         valid_until=time_to_msg(plan.valid_until),
+        successor_due=time_to_msg(plan.successor_due or 0.0),
         step_dt=duration_to_msg(plan.step_dt),
         state_dt=duration_to_msg(plan.state_dt),
         compute_time=duration_to_msg(plan.compute_time),
@@ -79,6 +80,7 @@ def plan_from_msg(msg: bm.ActionPlan, joints: JointMap) -> Plan:
         guidance_seq=msg.guidance_seq,
         cost_stats=tuple(CostStats(c.name, c.value, c.gradient_norm) for c in msg.cost_stats),
         policy_sha256=msg.engine_sha256,
+        successor_due=time_from_msg(msg.successor_due) or None,
     )
 
 
