@@ -12,6 +12,7 @@ from beyondmimic_diffusion.core.engine import LoadedPolicy
 from beyondmimic_diffusion.core.errors import ConfigError
 from beyondmimic_diffusion.core.execution import PlanBuffer, SafetyFilter, SampleStatus
 from beyondmimic_diffusion.core.execution.robot_limits import g1_limits
+from beyondmimic_diffusion.core.foresight import Foresight
 from beyondmimic_diffusion.core.guidance import Goal, JoystickGoal
 from beyondmimic_diffusion.core.planner import RobotTrack
 from beyondmimic_diffusion.core.robot import g1
@@ -146,6 +147,7 @@ class PolicyController:
         self._zeros = np.zeros(len(m.joint_names))
         self._stand = np.array(m.default_joint_pos)
         self._kinematics = Kinematics()
+        self._foresight = Foresight(m.kp, m.kd) if settings.planner.foresight else None
         self._plan_ticks = _ticks(settings.plan_period, "the plan period")
         self._observe_ticks = min(_ticks(m.step_dt, "the policy's step"), self._plan_ticks)
         self._delay_ticks = _ticks(settings.planner.latency + settings.added_delay, "latency and added delay")
@@ -161,7 +163,7 @@ class PolicyController:
         self._planner = BatchPlanner(self._policy, seeded, rows, self._settings.steering, sessions)
         self._buffers = [PlanBuffer(len(self._stand)) for _ in range(rows)]
         self._filters = [SafetyFilter(limits) for _ in range(rows)]
-        self._tracks = [RobotTrack(self._planner, self._kinematics) for _ in range(rows)]
+        self._tracks = [RobotTrack(self._planner, self._kinematics, self._foresight) for _ in range(rows)]
         self._targets = np.tile(self._stand, (rows, 1))
         self.starved = np.zeros(rows, dtype=int)
         self._on_the_way: list[tuple[int, list[Plan]]] = []

@@ -14,7 +14,6 @@ from .diffusion.sampler import CleanRange, Sampler, draw_noise
 from .diffusion.scheduler import NoiseScheduler
 from .engine.factory import LoadedPolicy
 from .errors import ArtifactMismatchError
-from .foresight import LONGEST_COMMITTED, Foresight, Outlook
 from .guidance.clip import split_keyframes
 from .guidance.composer import GuidanceComposer, by_signal, skip_last
 from .guidance.goal_terms import GoalContext
@@ -59,6 +58,9 @@ class PlannerConfig:
         hi=0.2,
         doc="Age a plan's observation has when the plan reaches the executor; set-points due earlier are promised.",
     )
+    foresight: bool = param(
+        True, doc="Plans with more latency than a token start where physics says that the robot will be; false: commit."
+    )
     seed: int = param(0, lo=0, hi=2**31 - 1, doc="Seed of the plans' noise: same seed, same observations, same plans.")
     method: str = param("policy", choices=("policy", "ddim", "ddpm"), doc="Sampler step; 'policy': its own.")
 
@@ -71,13 +73,15 @@ class Observation:
     """What a plan is conditioned on, for one robot."""
 
     stamp: float
-    """Of the newest state [s]."""
+    """Of the newest of ``states`` [s]: set-point 0 is due then."""
     states: StateSequence
     """History and current state on the policy's grid, leading shape (N + 1,)."""
     executed: Array
     """Joint targets in force over the history, shape (N * setpoints_per_step, J)."""
     promised: Array
     """Targets of the previous plan from ``stamp`` on that will be played before this plan arrives, shape (C, J)."""
+    observed: float | None = None
+    """Stamp of the newest state that was measured [s]; None: ``stamp``, that is, nothing was foreseen."""
 
 
 class BatchPlanner:
@@ -121,7 +125,6 @@ class BatchPlanner:
         self.set_latency(self.config.latency)
         self.steering = Steering(steering or SteeringConfig(), rows)
         self._buffer = self._make_buffer()
-        self._foresight = Foresight(m, self.representation, self.state_norm, self.action_norm, self.sampler)
         scale = self.config.guidance_scale or m.sampling.guidance_scale
         self._composer = GuidanceComposer(
             self.representation.layout,
@@ -177,16 +180,15 @@ class BatchPlanner:
         states = _stack(observations)
         frame = character_frame(states[:, -1])
         features = self.representation.encode(states, CharacterFrame(frame.xy[:, None], frame.yaw[:, None]))
-        seeds = [[self.config.seed, session, number] for session, number in zip(self.sessions, numbers, strict=True)]
-        outlook = self._outlook(features, frame, observations, seeds)
-        features, frame = outlook.features, outlook.frame
-        stamps = [o.stamp + outlook.steps * m.step_dt for o in observations]  # of the moment that is planned for
-        conditioning = self._foresight.conditioning(outlook)
-        keyframes, costs = split_keyframes(goals, stamps[0], m.horizon * m.step_dt)
-        guidance = self._guidance(features[:, -1], costs, frame, stamps)
-        generators = [np.random.default_rng(seed) for seed in seeds]
+        conditioning = self._conditioning(features, np.stack([o.executed for o in observations]))
+        keyframes, costs = split_keyframes(goals, float(observations[0].stamp), m.horizon * m.step_dt)
+        guidance = self._guidance(features[:, -1], costs, frame, observations)
+        generators = [
+            np.random.default_rng([self.config.seed, session, number])
+            for session, number in zip(self.sessions, numbers, strict=True)
+        ]
         noise = draw_noise(generators, m.horizon, m.state_dim, m.action_horizon, m.action_dim)
-        committed = self._foresight.committed(outlook)
+        committed = self._committed(observations)
         count = 0 if committed is None else committed.shape[1]
         if self._buffer is None:
             initial, path = (
@@ -200,7 +202,7 @@ class BatchPlanner:
                 reframe=self._reframe(frame),
                 committed=max(count, self._last_played_token),
             )
-        initial, path = self._hold(keyframes, initial, path, frame, stamps[0])
+        initial, path = self._hold(keyframes, initial, path, frame, float(observations[0].stamp))
         result = self.sampler.sample(
             conditioning,
             initial,
@@ -212,7 +214,7 @@ class BatchPlanner:
         )
         if self._buffer is not None:
             self._buffer.store(result)
-        self._frame, self._stamp = frame, np.array(stamps)
+        self._frame, self._stamp = frame, np.array([o.stamp for o in observations])
         stats = guidance.stats(result.clean.states) if guidance is not None else ((),) * self.rows
         roots = self.representation.decode_root(
             self.state_norm.to_si(result.clean.states).astype(np.float64),
@@ -224,13 +226,13 @@ class BatchPlanner:
             Plan(
                 plan_id=numbers[i],
                 session_id=self.sessions[i],
-                stamp=stamps[i],
-                observation_stamp=o.stamp,
+                stamp=o.stamp,
+                observation_stamp=o.stamp if o.observed is None else o.observed,
                 step_dt=m.setpoint_dt,
                 joint_targets=targets[i].astype(np.float64),
                 trusted_steps=targets.shape[1],
-                first_step=max(self.first_step - outlook.steps * m.setpoints_per_step, 0),
-                valid_until=stamps[i] + targets.shape[1] * m.setpoint_dt,
+                first_step=self._first_step_of(o),
+                valid_until=o.stamp + targets.shape[1] * m.setpoint_dt,
                 state_dt=m.step_dt,
                 root_pos_w=roots[0][i],
                 root_quat_w=roots[1][i],
@@ -242,31 +244,32 @@ class BatchPlanner:
             for i, o in enumerate(observations)
         ]
 
-    def _outlook(
-        self, features: Array, frame: CharacterFrame, observations: Sequence[Observation], seeds: list[list[int]]
-    ) -> Outlook:
-        """What the plans are conditioned on; later than the observations where more is promised than training commits."""
-        per_step = self.manifest.setpoints_per_step
-        points = min(len(o.promised) for o in observations) // per_step * per_step
-        if self._buffer is not None:  # its half-denoised tokens belong to the observations' time grid
-            points = min(points, LONGEST_COMMITTED * per_step)
-        executed, promised = (np.stack(a) for a in zip(*((o.executed, o.promised[:points]) for o in observations)))
-        return self._foresight.look_ahead(Outlook(features, frame, executed, promised), seeds)
+    def _first_step_of(self, observation: Observation) -> int:
+        """What of the latency is left at the moment that is planned for, in set-points."""
+        foreseen = 0.0 if observation.observed is None else observation.stamp - observation.observed
+        return max(self.first_step - round(foreseen / self.manifest.setpoint_dt), 0)
+
+    def _conditioning(self, features: Array, executed: Array) -> Conditioning:
+        m = self.manifest
+        states = self.state_norm.clamp(self.state_norm.normalize(features)).astype(np.float32)
+        actions = self.action_norm.normalize(executed.reshape(self.rows, m.history_len, m.action_dim))
+        history = np.concatenate([states[:, :-1], actions.astype(np.float32)], axis=-1)
+        return Conditioning(history, states[:, -1])
 
     def _guidance(
-        self, current: Array, goals: Sequence[Goal], frame: CharacterFrame, stamps: Sequence[float]
+        self, current: Array, goals: Sequence[Goal], frame: CharacterFrame, observations: Sequence[Observation]
     ) -> Guidance | None:
         velocity = current[:, self.representation.layout["root_lin_vel_c"]][:, :2]
         m = self.manifest
         context = GoalContext(
             frame,
-            stamps[0],
+            float(observations[0].stamp),
             m.step_dt,
             m.horizon,
             key_point_names=tuple(p.name for p in m.key_points) if m.state_kind == "body_pos" else (),
             key_point_radii=np.array([p.radius for p in m.key_points]),
         )
-        since = np.array(stamps) - self._stamp
+        since = np.array([o.stamp for o in observations]) - self._stamp
         terms = self.steering.terms(goals, context, velocity, float(np.nan_to_num(since, nan=0.0).max()))
         return self._composer.with_terms(terms) if terms else None
 
@@ -288,6 +291,14 @@ class BatchPlanner:
             features = self.representation.encode(goal.state, frame)  # (B, S): one keyframe seen from each robot
             states[:, step] = self.state_norm.clamp(self.state_norm.normalize(features))
         return Sample(states, initial.actions), path.hold(states=np.isin(np.arange(m.horizon), list(due)))
+
+    def _committed(self, observations: Sequence[Observation]) -> Array | None:
+        m = self.manifest
+        tokens = min(len(o.promised) for o in observations) // m.setpoints_per_step
+        if not tokens:
+            return None
+        targets = np.stack([o.promised[: tokens * m.setpoints_per_step] for o in observations])
+        return self.action_norm.normalize(targets.reshape(self.rows, tokens, m.action_dim)).astype(np.float32)
 
     def _schedule(self, k: int) -> float:
         """Factor of the guidance at level ``k``."""

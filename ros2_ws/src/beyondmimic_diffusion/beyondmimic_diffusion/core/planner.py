@@ -15,21 +15,29 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 
 import numpy as np
 
 from .batch_planner import BatchPlanner, Observation, PlannerConfig
 from .engine.factory import LoadedPolicy
+from .foresight import Foresight
 from .guidance.goals import Goal
-from .plan_latency import PlanLatency
+from .plan_latency import PlanLatency, PlanPace
 from .robot.kinematics import Kinematics
 from .state import ActionHistory, StateHistory, StateSequence
 from .steering import SteeringConfig
+from .timeline import take_over
 from .types import Array, Plan, RobotState
 
 _LONGEST_PROMISE = 2.5
-"""Tokens; training commits at most two whole ones."""
+"""Tokens, where all of it must be committed; training commits at most two whole ones."""
+_LONGEST_LATENCY = 5.0
+"""Tokens, where physics tells the state at the end of the promise."""
 
+LONGEST_UNFORESEEN = 1
+"""Whole action tokens of latency up to which the promise is committed instead."""
 _REMEMBERED = 8
 """Plans on their way or playing."""
 
@@ -39,13 +47,23 @@ __all__ = ["GuidedPlanner", "Observation", "PlannerConfig", "RobotTrack"]
 class RobotTrack:
     """What one robot has done and was promised, on the policy's time grid."""
 
-    def __init__(self, planner: BatchPlanner, kinematics: Kinematics | None = None):
+    def __init__(
+        self, planner: BatchPlanner, kinematics: Kinematics | None = None, foresight: Foresight | None = None
+    ):
+        """
+        Args:
+            planner: Whose observations are made.
+            kinematics: May be shared by tracks of one thread.
+            foresight: The same; None: more latency is only committed.
+        """
         self._planner = planner
         m = planner.manifest
         self._kinematics = kinematics or Kinematics()
         self._states = StateHistory(m.history_len, m.step_dt)
         self._executed = ActionHistory((m.history_len + 2) * m.step_dt)
         self._default = np.asarray(m.default_joint_pos)
+        self._foresight = foresight
+        self._newest: RobotState | None = None
         self._plans: deque[Plan] = deque(maxlen=_REMEMBERED)
 
     def serve(self, planner: BatchPlanner) -> None:
@@ -57,6 +75,7 @@ class RobotTrack:
         self._states.reset()
         self._executed.reset()
         self._plans.clear()
+        self._newest = None
 
     @property
     def newest_stamp(self) -> float | None:
@@ -70,18 +89,23 @@ class RobotTrack:
             state: From the estimator.
             key_points: Positions and velocities (M, 3) in world axes, if the caller has them; else from kinematics.
         """
-        pos, vel = key_points if key_points is not None else self._kinematics.key_points(state)
-        sequence = StateSequence(
+        sequence = self._sequence(state, key_points or self._kinematics.key_points(state))
+        if not self._states.push(state.stamp, sequence):
+            return False
+        self._newest = state
+        return True
+
+    @staticmethod
+    def _sequence(state: RobotState, key_points: tuple[Array, Array]) -> StateSequence:
+        return StateSequence(
             state.root_pos_w,
             state.root_quat_w,
             state.root_lin_vel_w,
             state.root_ang_vel_w,
             state.joint_pos,
             state.joint_vel,
-            pos,
-            vel,
+            *key_points,
         )
-        return self._states.push(state.stamp, sequence)
 
     def observe_executed(self, stamp: float, joint_target: Array) -> bool:
         """Take in the target that is in force from ``stamp`` on, shape (J,); False if not newer than the last."""
@@ -97,31 +121,43 @@ class RobotTrack:
         Raises:
             ValueError: No state has arrived yet.
         """
-        states = self._states.window()
-        stamp = self._states.newest_stamp
-        assert stamp is not None
+        stamp, m = self._states.newest_stamp, self._planner.manifest
+        if stamp is None or self._newest is None:
+            raise ValueError("no state yet")
+        tokens = self._planner.committed_tokens
+        if self._foresight is None or tokens <= LONGEST_UNFORESEEN:
+            committed = self._promised(stamp, tokens * m.setpoints_per_step)
+            return Observation(stamp, self._states.window(), self._executed_before(stamp), committed)
+        targets = self._promised(stamp, tokens * m.setpoints_per_step)
+        history, executed = copy(self._states), copy(self._executed)
+        for number, target in enumerate(targets):
+            executed.push(stamp + (number + 0.5) * m.setpoint_dt, target)  # they are played whatever is planned now
+        for state in self._foresight.states(self._newest, targets, m.setpoint_dt):
+            history.push(state.stamp, self._sequence(state, self._kinematics.key_points(state)))
+        then = stamp + len(targets) * m.setpoint_dt
+        return Observation(then, history.window(), self._executed_before(then, executed), targets[:0], stamp)
+
+    def _executed_before(self, stamp: float, executed: ActionHistory | None = None) -> Array:
+        """Targets in force over the history that ends at ``stamp``, shape (N * setpoints_per_step, J)."""
         m = self._planner.manifest
-        dt = m.setpoint_dt
-        times = stamp + dt * np.arange(-m.history_len * m.setpoints_per_step, 0)
-        return Observation(stamp, states, self._executed.at(times, self._default), self._promised(stamp))
+        times = stamp + m.setpoint_dt * np.arange(-m.history_len * m.setpoints_per_step, 0)
+        return (executed or self._executed).at(times, self._default)
 
-    def _promised(self, stamp: float) -> Array:
-        """What is played from ``stamp`` on whatever is planned now, by the plans that will play it, shape (C, J)."""
-        count = self._planner.committed_tokens * self._planner.manifest.setpoints_per_step
+    def _promised(self, stamp: float, count: int) -> Array:
+        """Targets that are played from ``stamp`` on whatever is planned now, by the plans that will play them.
+
+        Where no plan plays, the target in force goes on; nothing is promised before the first plan.
+        """
         dt = self._planner.manifest.setpoint_dt
-        promised = []
-        for time in stamp + dt * np.arange(count):
-            plan = next((plan for plan in reversed(self._plans) if _take_over(plan) <= time + 0.5 * dt), None)
+        targets: list[Array] = []
+        for time in stamp + dt * np.arange(count if self._plans else 0):
+            plan = next((plan for plan in reversed(self._plans) if take_over(plan) <= time + 0.5 * dt), None)
             index = -1 if plan is None else round((time - plan.stamp) / plan.step_dt)
-            if plan is None or not 0 <= index < plan.trusted_steps:
-                break
-            promised.append(plan.joint_targets[index])
-        return np.array(promised).reshape(-1, len(self._default))
-
-
-def _take_over(plan: Plan) -> float:
-    """When it starts to play [s]."""
-    return plan.stamp + plan.first_step * plan.step_dt
+            if plan is not None and 0 <= index < plan.trusted_steps:
+                targets.append(plan.joint_targets[index])
+            else:
+                targets.append(targets[-1] if targets else self._executed.at(np.array([stamp]), self._default)[0])
+        return np.array(targets).reshape(-1, len(self._default))
 
 
 class GuidedPlanner:
@@ -137,8 +173,11 @@ class GuidedPlanner:
     ):
         self.batch = BatchPlanner(policy, config, 1, steering, [session_id])
         m = self.batch.manifest
-        self._latency = PlanLatency(self.batch.config.latency, m.setpoint_dt, _LONGEST_PROMISE * m.step_dt)
-        self.track = RobotTrack(self.batch, kinematics)
+        longest = _LONGEST_LATENCY if self.batch.config.foresight else _LONGEST_PROMISE
+        self._latency = PlanLatency(self.batch.config.latency, m.setpoint_dt, longest * m.step_dt)
+        self._pace = PlanPace(m.step_dt)
+        foresight = Foresight(m.kp, m.kd) if self.batch.config.foresight else None
+        self.track = RobotTrack(self.batch, kinematics, foresight)
         self._next_id = 0
 
     @property
@@ -147,11 +186,12 @@ class GuidedPlanner:
         return self.batch.manifest
 
     def take_over(self, other: GuidedPlanner) -> None:
-        """Go on where another planner is: its history, promises, plan ids, latency and the steering's integrators.
+        """Go on where another planner is: its history, promises, plan ids, latency, pace and the steering's integrators.
 
         Both policies must have the same grid and layout (:func:`~.engine.exchange.check_exchangeable`).
         """
-        self.track, self._next_id, self._latency = other.track, other._next_id, other._latency
+        self.track, self._next_id = other.track, other._next_id
+        self._latency, self._pace = other._latency, other._pace
         self.track.serve(self.batch)
         self.batch.take_over(other.batch)
 
@@ -172,10 +212,27 @@ class GuidedPlanner:
         """Say how old a plan was when it reached the executor [s]; the next ones reckon with what is typical."""
         self.batch.set_latency(self._latency.add(age))
 
+    def sent(self, age: float) -> None:
+        """Say how old a plan was when it was sent [s]; what the executor told about its way there is added."""
+        self.batch.set_latency(self._latency.send(age))
+
+    def executor_told(self, latency: float) -> None:
+        """What the executor has measured, from observation to arrival: 90th percentile [s]; any thread may call this."""
+        self._latency.tell(latency)
+
+    def took(self, time: float) -> None:
+        """Say after what time the planner was free again [s]: it decides on which steps plans are made."""
+        self._pace.add(time)
+
     @property
     def latency(self) -> float:
         """What plans reckon with now [s]."""
         return self._latency.latency
+
+    @property
+    def period(self) -> float:
+        """From plan to plan [s]: whole steps of the policy."""
+        return self._pace.steps * self.manifest.step_dt
 
     def plan(self, goals: Sequence[Goal], seq: int = 0) -> Plan:
         """The next plan, conditioned on the newest state.
@@ -189,5 +246,6 @@ class GuidedPlanner:
         """
         plan = self.batch.plan([self.track.observation()], goals, [self._next_id], seq)[0]
         self._next_id += 1
+        plan = replace(plan, successor_due=take_over(plan) + self.period)
         self.track.remember(plan)
         return plan

@@ -132,5 +132,6 @@ def planner_status_to_msg(worker: PlanWorker | None) -> bm.PlannerStatus:
         setattr(status, f"{name}_p50_ms", 1e3 * summary.p50)
         setattr(status, f"{name}_p99_ms", 1e3 * summary.p99)
         setattr(status, f"{name}_max_ms", 1e3 * summary.max)
+    status.plan_period_ms, status.plan_latency_ms = 1e3 * worker.period, 1e3 * worker.latency
     status.publish_to_due_p01_ms = 1e3 * statistics.slack.percentile(1.0)
     return status
