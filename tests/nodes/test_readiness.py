@@ -26,14 +26,17 @@ class Ears:
 
 @pytest.fixture
 def heard(monkeypatch):
-    """A robot at rest with a planner that plans; ``say`` the executor's mode, and let time pass with ``clock``."""
-    ears, clock = Ears(), [100.0]
-    monkeypatch.setattr(readiness.time, "monotonic", lambda: clock[0])
-    listener = Readiness(ears, ReadinessConfig(hold_timeout=TIMEOUT), lambda: 5.0)
+    """A robot at rest with a planner that plans; ``say`` the executor's mode, and let robot time pass with ``clock``.
+
+    The simulation runs at ten times real time, so that both clocks are told apart.
+    """
+    ears, clock = Ears(), [5.0]
+    monkeypatch.setattr(readiness.time, "monotonic", lambda: 100.0 + 0.1 * clock[0])
+    listener = Readiness(ears, ReadinessConfig(hold_timeout=TIMEOUT), lambda: clock[0])
 
     def say(mode):
         state = bm.RobotState()
-        state.header.stamp = time_to_msg(5.0)
+        state.header.stamp = time_to_msg(clock[0])
         ears.callbacks["robot_state"](state)
         ears.callbacks["planner/status"](bm.PlannerStatus(state=bm.PlannerStatus.RUNNING))
         ears.callbacks["executor/state"](STATE(state=mode, message="so it is"))

@@ -72,6 +72,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cut", type=float, default=math.inf, help="end episodes after this, to try things out [s]")
     parser.add_argument("--added-delay", type=float, default=0.0, help="delay the planner does not know of [s]")
     parser.add_argument("--plan-period", type=float, default=0.04, help="time between two plans [s]")
+    parser.add_argument(
+        "--plan-time", type=float, default=0.0, help="what a plan takes; the next is begun when it is done [s]"
+    )
+    parser.add_argument(
+        "--plan-time-jitter", type=float, default=0.0, help="greatest random addition to each plan's time [s]"
+    )
     parser.add_argument("--mode", choices=MODES, help="how plans are started")
     parser.add_argument("--passes", type=int, help="denoising passes per plan; 0: the policy's own")
     parser.add_argument("--guidance-scale", type=float, help="0: the policy's own")
@@ -149,6 +155,8 @@ def make_setup(args: argparse.Namespace) -> Setup:
         guided=args.guidance == "on",
         plan_period=args.plan_period,
         added_delay=args.added_delay,
+        plan_time=args.plan_time,
+        plan_time_jitter=args.plan_time_jitter,
     )
     return Setup(
         args.policy,

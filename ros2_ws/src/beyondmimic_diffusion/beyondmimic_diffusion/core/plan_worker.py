@@ -96,7 +96,7 @@ class PlanWorker:
         self._stand_when_expired = stand_when_expired
         self._delay = injected_delay
         self._prepare = prepare
-        self._period = planner.period
+        self._period = planner.manifest.step_dt
         self._grid = StampGrid(self._period)
         self._goals: tuple[tuple[Goal, ...], int] = ((), 0)
         self._inbox: list[RobotState | tuple[float, Array]] = []

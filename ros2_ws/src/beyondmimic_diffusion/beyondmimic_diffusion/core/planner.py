@@ -22,6 +22,7 @@ import numpy as np
 
 from .batch_planner import BatchPlanner, Observation, PlannerConfig
 from .engine.factory import LoadedPolicy
+from .engine.manifest import PolicyManifest
 from .foresight import Foresight
 from .guidance.goals import Goal
 from .plan_latency import PlanLatency, PlanPace
@@ -42,6 +43,11 @@ _REMEMBERED = 8
 """Plans on their way or playing."""
 
 __all__ = ["GuidedPlanner", "Observation", "PlannerConfig", "RobotTrack"]
+
+
+def longest_latency(config: PlannerConfig, manifest: PolicyManifest) -> float:
+    """The most that a planner reckons with [s]."""
+    return (_LONGEST_LATENCY if config.foresight else _LONGEST_PROMISE) * manifest.step_dt
 
 
 class RobotTrack:
@@ -128,7 +134,7 @@ class RobotTrack:
         if self._foresight is None or tokens <= LONGEST_UNFORESEEN:
             committed = self._promised(stamp, tokens * m.setpoints_per_step)
             return Observation(stamp, self._states.window(), self._executed_before(stamp), committed)
-        targets = self._promised(stamp, tokens * m.setpoints_per_step)
+        targets = self._on_their_way(stamp, tokens * m.setpoints_per_step)
         history, executed = copy(self._states), copy(self._executed)
         for number, target in enumerate(targets):
             executed.push(stamp + (number + 0.5) * m.setpoint_dt, target)  # they are played whatever is planned now
@@ -144,6 +150,14 @@ class RobotTrack:
         return (executed or self._executed).at(times, self._default)
 
     def _promised(self, stamp: float, count: int) -> Array:
+        """The beginning of what the newest plan holds from ``stamp`` on, shape (C, J)."""
+        if not self._plans or not count:
+            return np.zeros((0, len(self._default)))
+        plan = self._plans[-1]
+        start = round((stamp - plan.stamp) / plan.step_dt)
+        return plan.joint_targets[max(start, 0) : start + count]
+
+    def _on_their_way(self, stamp: float, count: int) -> Array:
         """Targets that are played from ``stamp`` on whatever is planned now, by the plans that will play them.
 
         Where no plan plays, the target in force goes on; nothing is promised before the first plan.
@@ -173,10 +187,10 @@ class GuidedPlanner:
     ):
         self.batch = BatchPlanner(policy, config, 1, steering, [session_id])
         m = self.batch.manifest
-        longest = _LONGEST_LATENCY if self.batch.config.foresight else _LONGEST_PROMISE
-        self._latency = PlanLatency(self.batch.config.latency, m.setpoint_dt, longest * m.step_dt)
+        config = self.batch.config
+        self._latency = PlanLatency(config.latency, m.setpoint_dt, longest_latency(config, m))
         self._pace = PlanPace(m.step_dt)
-        foresight = Foresight(m.kp, m.kd) if self.batch.config.foresight else None
+        foresight = Foresight(m.kp, m.kd) if config.foresight else None
         self.track = RobotTrack(self.batch, kinematics, foresight)
         self._next_id = 0
 

@@ -63,14 +63,14 @@ class _Heard:
 
 
 class Readiness:
-    """Listens; every age is by the steady clock."""
+    """Listens. Whether the others are alive is asked of the steady clock, how long the robot waits of the robot's."""
 
     def __init__(self, node: Node, config: ReadinessConfig, now: Callable[[], float]):
         """
         Args:
             node: Owner of the subscriptions.
             config: Time limits.
-            now: Our clock [s].
+            now: The robot's clock [s].
         """
         self._node = node
         self._now = now
@@ -146,8 +146,8 @@ class Readiness:
         if self._executor.age() > self._config.status_timeout:
             return TaskCode.NOT_READY, f"no executor/state {_since(self._executor)}; is the executor running?"
         mode: ExecutorState = self._executor.message
-        now = time.monotonic()
-        if mode.state not in _WAITS:
+        now = self._now()
+        if mode.state not in _WAITS or now < self._waits_since:  # or the clock was set back
             self._waits_since = math.inf
         if mode.state in _PLAYS:
             return None
