@@ -61,7 +61,7 @@ class Loop:
         self._arriving: list[tuple[int, Plan]] = []
         self._free_at = 0
         self._cell: int | None = None
-        self._due = False
+        self._wanting = False
         self._tick = 0
 
     def stand_with(self, standing: StandingController | None) -> None:
@@ -126,10 +126,10 @@ class Loop:
     def _plan_is_due(self) -> bool:
         """At the first tick of each cell of the planner's period, or as soon as it is free after that."""
         cell = self._tick // round(self._planner.period / TICK_DT)
-        self._due, self._cell = self._due or cell != self._cell, cell
-        if not self._due or self._tick < self._free_at:
+        self._wanting, self._cell = self._wanting or cell != self._cell, cell
+        if not self._wanting or self._tick < self._free_at:
             return False
-        self._due = False
+        self._wanting = False
         return True
 
     @property

@@ -30,8 +30,9 @@ LIMITS = JointLimits(np.full(J, -100.0), np.full(J, 100.0), np.full(J, 1e4), np.
 class Bench:
     """Executor, clocks, a robot that reads whatever ``pose`` says, and optionally a planner of 40 ms plans.
 
-    ``plan_delay`` is how late plans come, as often as ever; ``plan_time`` is what each one takes (a number or a function
-    of its id): the next is begun at the first multiple of 40 ms after that, and the planner says so where it is ``honest``.
+    ``plan_delay`` is how late plans come, as often as ever. ``plan_time`` is what each one takes (a number, or a
+    function of its id): the next is begun at the first multiple of 40 ms after that, and plans say so where the planner
+    is ``honest``.
     Set-point i of a plan stamped t is ``t + i * STEP`` on every joint: a target tells its due time.
     """
 

@@ -4,7 +4,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from beyondmimic_diffusion.core.execution import ActionExecutor, ExecutorConfig, ExecutorMode, Reason, StandingConfig
+from beyondmimic_diffusion.core.execution import (
+    ActionExecutor,
+    ExecutorConfig,
+    ExecutorMode,
+    Reason,
+    StandingConfig,
+    StandingController,
+)
 from beyondmimic_diffusion.core.timeline import StreamVerdict
 
 from tests.core.execution.bench import KD, KP, LIMITS, STAND, TICK, Bench
@@ -13,11 +20,10 @@ SETTLING = 2.0
 """A stream that nobody announced is known by then [s]."""
 
 
-class Feet:
+class Feet(StandingController):
     """Keeps standing wherever it is; what a walker does is of no concern here."""
 
     reason = Reason.STEPPING
-    gains = 1.0, 1.0
 
     def observe(self, state, command, dt):
         pass
@@ -37,7 +43,7 @@ class Feet:
 
 def standing_bench(**settings):
     bench = Bench(**settings)
-    bench.executor = ActionExecutor(ExecutorConfig(blend_time=0.1), LIMITS, KP, KD, STAND, Feet())
+    bench.executor = ActionExecutor(ExecutorConfig(blend_time=0.1), LIMITS, KP, KD, STAND, Feet(StandingConfig()))
     bench.planner = True
     bench.run(1.0)
     assert bench.executor.arm(bench.now, bench.state)[0]

@@ -19,7 +19,7 @@ def plan(number, stamp, first_step=0, session=1, due=None):
 
 def fed(period, count=40, latency=0.0, first_step=0, start=10.0, **changes):
     """A stream of plans, and when the newest one is used [s]."""
-    stream = PlanStream(LIMITS)
+    stream, stamp = PlanStream(LIMITS), start
     for i in range(count):
         stamp = start + i * period
         stream.add(plan(i, stamp, first_step, **changes), stamp + latency)

@@ -123,7 +123,7 @@ class PolicySettings:
     added_delay: float = 0.0
     """Delay of each plan that the planner does not know of, on top of ``planner.latency`` [s]."""
     plan_time: float = 0.0
-    """What a plan takes, and only then the next is begun; the planner adapts its period and latency [s]. 0: no limit."""
+    """What a plan takes; only then is the next one begun, and the planner adapts to it. 0: no limit [s]."""
     plan_time_jitter: float = 0.0
     """Greatest random addition to each plan's time, drawn evenly [s]."""
 
@@ -167,7 +167,18 @@ class PolicyController:
         seeded = replace(self._settings.planner, seed=specs[0].seed)
         sessions = [spec.index for spec in specs]
         self._planner = BatchPlanner(self._policy, seeded, rows, self._settings.steering, sessions)
-        self._limit = ThroughputLimit(self._settings, self._policy.manifest, specs[0].seed) if self._limited else None
+        self._limit = (
+            ThroughputLimit(
+                self._settings.planner,
+                self._policy.manifest,
+                self._settings.plan_time,
+                self._settings.plan_time_jitter,
+                self._settings.added_delay,
+                specs[0].seed,
+            )
+            if self._limited
+            else None
+        )
         self._buffers = [PlanBuffer(len(self._stand)) for _ in range(rows)]
         self._filters = [SafetyFilter(limits) for _ in range(rows)]
         self._tracks = [RobotTrack(self._planner, self._kinematics, self._foresight) for _ in range(rows)]

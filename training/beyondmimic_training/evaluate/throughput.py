@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
 
 import numpy as np
+from beyondmimic_diffusion.core.batch_planner import PlannerConfig
 from beyondmimic_diffusion.core.engine import PolicyManifest
 from beyondmimic_diffusion.core.errors import ConfigError
 from beyondmimic_diffusion.core.plan_latency import PlanLatency, PlanPace
@@ -17,34 +17,33 @@ _BEFORE = 50
 """Plans made before the start: on the robot, too, a planner has planned for a while when it takes over."""
 
 
-class _Settings(Protocol):
-    @property
-    def planner(self): ...
-    @property
-    def plan_time(self) -> float: ...
-    @property
-    def plan_time_jitter(self) -> float: ...
-    @property
-    def added_delay(self) -> float: ...
-
-
 class ThroughputLimit:
     """Decides when a plan is begun and when it arrives; one for all robots of a batch, whose planners run alike."""
 
-    def __init__(self, settings: _Settings, manifest: PolicyManifest, seed: int):
+    def __init__(
+        self,
+        config: PlannerConfig,
+        manifest: PolicyManifest,
+        plan_time: float,
+        jitter: float,
+        unknown_delay: float,
+        seed: int,
+    ):
         """
         Args:
-            settings: ``PolicySettings``: time per plan, its jitter, unknown delay.
+            config: Of the planner.
             manifest: Of the policy.
+            plan_time: What a plan takes at least [s].
+            jitter: Greatest random addition to it [s].
+            unknown_delay: Of each plan's arrival; neither throughput nor the planner's reckoning knows of it [s].
             seed: Of the jitter: the same whatever the batch.
         """
-        if settings.plan_time < 0.0 or settings.plan_time_jitter < 0.0:
-            raise ConfigError("--plan-time and --plan-time-jitter must not be negative")
-        self._settings = settings
+        if plan_time < 0.0 or jitter < 0.0:
+            raise ConfigError(f"a plan's time {plan_time} s and its jitter {jitter} s must not be negative")
+        self._plan_time, self._jitter, self._unknown = plan_time, jitter, unknown_delay
         self._random = np.random.default_rng([seed, 1])
         self._step_ticks = round(manifest.step_dt / CONTROL_DT)
         self._pace = PlanPace(manifest.step_dt)
-        config = settings.planner
         self._latency = PlanLatency(config.latency, manifest.setpoint_dt, longest_latency(config, manifest))
         self._cell: int | None = None
         self._due = False
@@ -72,10 +71,10 @@ class ThroughputLimit:
         time = self._time()
         self._account(time)
         self._free_at = tick + math.ceil(time / CONTROL_DT - 1e-9)
-        return math.ceil((time + self._settings.added_delay) / CONTROL_DT - 1e-9)
+        return math.ceil((time + self._unknown) / CONTROL_DT - 1e-9)
 
     def _time(self) -> float:
-        return self._settings.plan_time + float(self._random.uniform(0.0, self._settings.plan_time_jitter))
+        return self._plan_time + float(self._random.uniform(0.0, self._jitter))
 
     def _account(self, time: float) -> None:
         self._pace.add(time)

@@ -53,9 +53,7 @@ def longest_latency(config: PlannerConfig, manifest: PolicyManifest) -> float:
 class RobotTrack:
     """What one robot has done and was promised, on the policy's time grid."""
 
-    def __init__(
-        self, planner: BatchPlanner, kinematics: Kinematics | None = None, foresight: Foresight | None = None
-    ):
+    def __init__(self, planner: BatchPlanner, kinematics: Kinematics | None = None, foresight: Foresight | None = None):
         """
         Args:
             planner: Whose observations are made.
@@ -160,11 +158,11 @@ class RobotTrack:
     def _on_their_way(self, stamp: float, count: int) -> Array:
         """Targets that are played from ``stamp`` on whatever is planned now, by the plans that will play them.
 
-        Where no plan plays, the target in force goes on; nothing is promised before the first plan.
+        Where no plan plays, as before the first one, the target in force goes on.
         """
         dt = self._planner.manifest.setpoint_dt
         targets: list[Array] = []
-        for time in stamp + dt * np.arange(count if self._plans else 0):
+        for time in stamp + dt * np.arange(count):
             plan = next((plan for plan in reversed(self._plans) if take_over(plan) <= time + 0.5 * dt), None)
             index = -1 if plan is None else round((time - plan.stamp) / plan.step_dt)
             if plan is not None and 0 <= index < plan.trusted_steps:
@@ -200,7 +198,7 @@ class GuidedPlanner:
         return self.batch.manifest
 
     def take_over(self, other: GuidedPlanner) -> None:
-        """Go on where another planner is: its history, promises, plan ids, latency, pace and the steering's integrators.
+        """Go on where another planner is: history, promises, plan ids, latency, pace and the steering's integrators.
 
         Both policies must have the same grid and layout (:func:`~.engine.exchange.check_exchangeable`).
         """
@@ -231,7 +229,7 @@ class GuidedPlanner:
         self.batch.set_latency(self._latency.send(age))
 
     def executor_told(self, latency: float) -> None:
-        """What the executor has measured, from observation to arrival: 90th percentile [s]; any thread may call this."""
+        """What the executor measures, from observation to arrival: 90th percentile [s]; any thread may call this."""
         self._latency.tell(latency)
 
     def took(self, time: float) -> None:

@@ -26,7 +26,11 @@ class StandingConfig:
         read_only=True,
     )
     resume_time: float = param(
-        0.5, unit="s", lo=0.0, hi=5.0, doc="How long new plans must have come without a gap before they take over again."
+        0.5,
+        unit="s",
+        lo=0.0,
+        hi=5.0,
+        doc="How long new plans must have come without a gap before they take over again.",
     )
     min_load: float = param(
         6.0,

@@ -1,7 +1,7 @@
 """Notices silence, falls, joints that flail or are too hot, and clock jumps.
 
-Durations run on the robot's clock, so that a simulation at a tenth of real time behaves as one at full speed. The steady
-clock only tells whether the robot's clock stands still, and what of a step of it was really lived through.
+Durations run on the robot's clock, so that a simulation at a tenth of real time behaves as one at full speed. The
+steady clock only tells whether the robot's clock stands still, and what of a step of it was really lived through.
 """
 
 from __future__ import annotations
@@ -145,8 +145,8 @@ class Watchdog:
     def _lived(self, step: float, elapsed: float) -> float:
         """What of a step of the robot's clock counts [s]: no more than the steady clock has seen.
 
-        A clock that is told in lumps may stand still and leap within ``pause_after``; a longer standstill is a pause, and
-        what follows it in one leap was not lived through.
+        A clock that is told in lumps may stand still and leap within ``pause_after``; a longer standstill is a pause,
+        and what follows it in one leap was not lived through.
         """
         available = self._unmatched + elapsed
         lived = min(max(step, 0.0), available)

@@ -1,7 +1,7 @@
 """What the executor knows of the stream of plans, and its one verdict about it. All times are robot time.
 
-A plan is *used* from ``max(arrival, take-over)`` on. Its successor is due when the plan says so, or else a period later;
-the period is measured, so that a planner that needs longer than a step is slow and not late::
+A plan is *used* from ``max(arrival, take-over)`` on. Its successor is due when the plan says so, or else a period
+later; the period is measured, so that a planner that needs longer than a step is slow and not late::
 
     used                     due        due + tolerance        due + coast_limit    end (trusted set-points used up)
     |------- TIMELY/SLOW -----|---------------|------ LATE ---------|------ LOST ----------|
@@ -159,7 +159,7 @@ class PlanStream:
 
     @property
     def expected_period(self) -> float:
-        """After which the next plan is due unless the last one says otherwise: 90th percentile, at least nominal [s]."""
+        """After which a plan is due unless the last one says otherwise: 90th percentile, at least nominal [s]."""
         return self._expected
 
     @property
