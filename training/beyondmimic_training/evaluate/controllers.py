@@ -152,7 +152,7 @@ class PolicyController:
         self._zeros = np.zeros(len(m.joint_names))
         self._stand = np.array(m.default_joint_pos)
         self._kinematics = Kinematics()
-        self._foresight = Foresight(m.kp, m.kd) if settings.planner.foresight else None
+        self._foresight = Foresight(m.kp, m.kd, self._kinematics.model) if settings.planner.foresight else None
         self._plan_ticks = _ticks(settings.plan_period, "the plan period")
         self._observe_ticks = min(_ticks(m.step_dt, "the policy's step"), self._plan_ticks)
         self._delay_ticks = _ticks(settings.planner.latency + settings.added_delay, "latency and added delay")

@@ -33,14 +33,13 @@ class Foresight:
         Args:
             kp: Stiffness of the policy [N m/rad], shape (J,).
             kd: Damping of the policy [N m s/rad], shape (J,).
-            model: A G1 with PD actuators on a floor, of our own; by default one is made.
+            model: A G1 with PD actuators on a floor; may be shared within the thread; by default one is made.
         """
         self._model = load_model() if model is None else model
         self._model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_SENSOR
         self._data = mujoco.MjData(self._model)
         self._kp = np.asarray(kp, dtype=np.float64)
-        self._model.actuator_biasprm[:, 1] = -self._kp
-        self._model.actuator_biasprm[:, 2] = -np.asarray(kd, dtype=np.float64)
+        self._kd = np.asarray(kd, dtype=np.float64)
         self._feet = foot_geom_ids(self._model)
 
     def states(self, state: RobotState, targets: Array, dt: float) -> list[RobotState]:
@@ -52,6 +51,7 @@ class Foresight:
             dt: How long each is in force [s].
         """
         model, data = self._model, self._data
+        model.actuator_biasprm[:, 1], model.actuator_biasprm[:, 2] = -self._kp, -self._kd
         mujoco.mj_resetData(model, data)
         data.qpos[:], data.qvel[:] = to_mujoco(state)
         mujoco.mj_kinematics(model, data)

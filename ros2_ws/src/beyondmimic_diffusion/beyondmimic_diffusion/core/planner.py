@@ -188,7 +188,8 @@ class GuidedPlanner:
         config = self.batch.config
         self._latency = PlanLatency(config.latency, m.setpoint_dt, longest_latency(config, m))
         self._pace = PlanPace(m.step_dt)
-        foresight = Foresight(m.kp, m.kd) if config.foresight else None
+        kinematics = kinematics or Kinematics()
+        foresight = Foresight(m.kp, m.kd, kinematics.model) if config.foresight else None
         self.track = RobotTrack(self.batch, kinematics, foresight)
         self._next_id = 0
 

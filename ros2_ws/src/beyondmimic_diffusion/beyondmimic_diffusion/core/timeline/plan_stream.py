@@ -17,14 +17,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-import numpy as np
-
 from ..types import Plan
 
 _WINDOW = 25
 """Newest plans that count: a second of a planner that keeps up."""
-_TYPICAL, _MOST = 50.0, 90.0
-"""Percentiles: what is told as the period; what is reckoned with."""
+_MOST = 0.9
+"""Share of plans that keep what is reckoned with."""
 _SLOW = 1.25
 """From so many nominal periods on a stream is slow."""
 _TOLERANCE = 0.25
@@ -97,7 +95,12 @@ class PlanStream:
         self._gaps: deque[float] = deque(maxlen=_WINDOW)
         self._latencies: deque[float] = deque(maxlen=_WINDOW)
         self._unbroken_since = math.inf
-        self._expected = self._limits.period
+        self.period = math.nan
+        """From plan to plan, median [s]; NaN before the second plan."""
+        self.latency = math.nan
+        """From a plan's observation to its arrival, 90th percentile [s]; NaN before the first plan."""
+        self.expected_period = self._limits.period
+        """After which a plan is due unless the last one says otherwise: 90th percentile, at least nominal [s]."""
 
     def add(self, plan: Plan, now: float) -> None:
         """Take note of a plan that was accepted.
@@ -114,13 +117,15 @@ class PlanStream:
             self._unbroken_since = start
         if self._uses and start > self._uses[-1].start:
             self._gaps.append(start - self._uses[-1].start)
-            self._expected = max(self._limits.period, _percentile(self._gaps, _MOST))
+            self.period = _quantile(self._gaps, 0.5)
+            self.expected_period = max(self._limits.period, _quantile(self._gaps, _MOST))
         while self._uses and self._uses[-1].start >= start:
             self._uses.pop()  # never played: the newer plan takes over no later
         self._latencies.append(now - plan.observation_stamp)
+        self.latency = _quantile(self._latencies, _MOST)
         end = end_of(plan)
-        due = max(start + self._expected, plan.successor_due or -math.inf)
-        late = due + max(self._limits.grace, _TOLERANCE * self._expected)
+        due = max(start + self.expected_period, plan.successor_due or -math.inf)
+        late = due + max(self._limits.grace, _TOLERANCE * self.expected_period)
         self._uses.append(_Use(start, min(due, end), min(late, end), end))
 
     def verdict(self, now: float) -> StreamVerdict:
@@ -134,7 +139,7 @@ class PlanStream:
             return StreamVerdict.LATE
         if self.steady_for(now) < self._limits.resume_time - _ROUNDING:
             return StreamVerdict.RECOVERING
-        return StreamVerdict.SLOW if self._expected > _SLOW * self._limits.period else StreamVerdict.TIMELY
+        return StreamVerdict.SLOW if self.expected_period > _SLOW * self._limits.period else StreamVerdict.TIMELY
 
     def alive(self, now: float) -> bool:
         """Whether a plan of this stream covers ``now`` [s], or will: no other planner may break in."""
@@ -151,21 +156,6 @@ class PlanStream:
         """When the successor of the plan in use is due [s]; infinity without one."""
         use = self._in_use(now)
         return math.inf if use is None else use.due
-
-    @property
-    def period(self) -> float:
-        """From plan to plan, median [s]; NaN before the second plan."""
-        return _percentile(self._gaps, _TYPICAL)
-
-    @property
-    def expected_period(self) -> float:
-        """After which a plan is due unless the last one says otherwise: 90th percentile, at least nominal [s]."""
-        return self._expected
-
-    @property
-    def latency(self) -> float:
-        """From a plan's observation to its arrival, 90th percentile [s]; NaN before the first plan."""
-        return _percentile(self._latencies, _MOST)
 
     def _in_use(self, now: float) -> _Use | None:
         return next((use for use in reversed(self._uses) if use.start <= now + _ROUNDING), None)
@@ -189,6 +179,10 @@ def end_of(plan: Plan) -> float:
     return min(plan.stamp + plan.trusted_steps * plan.step_dt, plan.valid_until)
 
 
-def _percentile(values: deque[float], percent: float) -> float:
-    """NaN without values."""
-    return float(np.percentile(values, percent)) if values else math.nan
+def _quantile(values: deque[float], share: float) -> float:
+    """Linear between the ordered values, as ``np.quantile``, which takes a tick's time for 25 of them."""
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
