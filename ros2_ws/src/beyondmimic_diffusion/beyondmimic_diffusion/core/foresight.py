@@ -12,10 +12,9 @@ The robot is the nominal one on a flat floor. What differs from it is seen in th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import mujoco
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .robot.kinematics import from_mujoco, to_mujoco
 from .robot.model import foot_geom_ids, load_model
@@ -28,7 +27,7 @@ _SOLE_TOLERANCE = 0.005
 class Foresight:
     """Simulates one robot for a moment; holds a scratch ``MjData``, so one object per thread."""
 
-    def __init__(self, kp: Sequence[float], kd: Sequence[float], model: mujoco.MjModel | None = None):
+    def __init__(self, kp: ArrayLike, kd: ArrayLike, model: mujoco.MjModel | None = None):
         """
         Args:
             kp: Stiffness of the policy [N m/rad], shape (J,).
