@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -36,7 +37,14 @@ class Bench:
     Set-point i of a plan stamped t is ``t + i * STEP`` on every joint: a target tells its due time.
     """
 
-    def __init__(self, start=10.0, plan_delay=0.0, plan_time=None, honest=False, **config):
+    def __init__(
+        self,
+        start=10.0,
+        plan_delay=0.0,
+        plan_time: float | Callable[[int], float] | None = None,
+        honest=False,
+        **config,
+    ):
         settings = {"blend_time": 0.1, "plan_blend": 0.0, **config}
         self.executor = ActionExecutor(from_mapping(ExecutorConfig, settings), LIMITS, KP, KD, STAND)
         self.count = 0
@@ -81,6 +89,7 @@ class Bench:
     def plan_slowly(self):
         if not self.planner or self.count % self.grid or self.now < self.free_at - 1e-9:
             return
+        assert self.plan_time is not None
         took = self.plan_time(self.next_id) if callable(self.plan_time) else self.plan_time
         self.free_at = self.now + took
         changes = {"first_step": min(math.ceil(took / STEP - 1e-9), POINTS - 1)}
