@@ -52,7 +52,8 @@ class Bench:
         self.pose, self.tilt, self.speed = MEASURED, 0.0, 0.0
         self.temperature = None
         self.plan_delay, self.planner, self.sensors = plan_delay, False, True
-        self.plan_time, self.honest, self.free_at, self.grid = plan_time, honest, 0.0, 8
+        self.plan_time, self.honest, self.grid = plan_time, honest, 8
+        self.free_at: float = 0.0
         self.state = None
         self.in_flight = []
         self.next_id = 0
@@ -92,11 +93,12 @@ class Bench:
         assert self.plan_time is not None
         took = self.plan_time(self.next_id) if callable(self.plan_time) else self.plan_time
         self.free_at = self.now + took
-        changes = {"first_step": min(math.ceil(took / STEP - 1e-9), POINTS - 1)}
+        first = min(math.ceil(took / STEP - 1e-9), POINTS - 1)
+        changes: dict[str, float] = {"first_step": first}
         if self.honest:
             steps = math.ceil(took / 0.04 - 1e-9)
             self.grid = 8 * steps
-            changes["successor_due"] = self.now + changes["first_step"] * STEP + 0.04 * steps
+            changes["successor_due"] = self.now + first * STEP + 0.04 * steps
         self.in_flight.append((self.free_at, self.plan(self.now, **changes)))
 
     def run(self, seconds):

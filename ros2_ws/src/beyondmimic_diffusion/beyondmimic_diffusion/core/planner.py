@@ -8,8 +8,8 @@ Time line of a plan made from the observation at ``t`` (set-points of 20 ms, lat
     ^ observation, header.stamp           ^ next plan's first own step
 
 Whole action tokens that are promised enter the network as facts (level 0), so that the new plan continues what is on
-its way (as real-time chunking does); a promise shorter than a token is only kept by the executor. With more than one whole
-token of latency the plan starts later instead, where physics says that the robot will be (``foresight.py``).
+its way (as real-time chunking does); a promise shorter than a token is only kept by the executor. With more than one
+whole token of latency the plan starts later instead, where physics says that the robot will be (``foresight.py``).
 """
 
 from __future__ import annotations
