@@ -64,7 +64,7 @@ class Session:
         self.plan_pub.publish(plan_to_msg(Plan(**values), g1.JOINT_NAMES))
 
     def arm(self):
-        self.ros.until(lambda: self.node._state is not None, self.robot.sample_now)
+        self.ros.until(lambda: self.node._gate.ready, self.robot.sample_now)
         answer = self.ros.ask("executor/arm")
         assert answer.success, answer.message
 
@@ -185,7 +185,7 @@ def test_a_second_node_that_commands_the_motors_stops_the_robot_is_named_and_bar
     executor.ros.probe.destroy_publisher(intruder)
     executor.ros.until(lambda: not executor.node._strangers, executor.robot.sample_now)
     assert executor.ros.ask("e_stop_reset").success
-    assert executor.ros.ask("executor/arm").success
+    executor.arm()
 
 
 def test_disarming_while_playing_goes_back_to_weak_damping(session):

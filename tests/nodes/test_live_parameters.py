@@ -127,7 +127,7 @@ class Executor:
 
     def hold(self):
         """Arm it, and wait until it holds the stand pose."""
-        self.ros.until(lambda: self.node._state is not None, self.robot.sample_now)
+        self.ros.until(lambda: self.node._gate.ready, self.robot.sample_now)
         answer = self.ros.ask("executor/arm")
         assert answer.success, answer.message
         self.ros.until(lambda: self.states and self.states[-1].state == bm.ExecutorState.HOLD, self.robot.sample_now)

@@ -86,7 +86,7 @@ class World:
     def armed(self):
         for publisher in (self.robot.imu_pub, self.robot.joint_pub):
             self.ros.connected(publisher)
-        for _ in range(5):
+        for _ in range(35):  # the executor watches the sensors for half a second
             self.robot.sample_now()
             self.ros.spin(0.02)
         answer = self.ros.ask("executor/arm")

@@ -73,7 +73,7 @@ class Watched:
             ros.connected(publisher)
 
     def arm(self):
-        self.ros.until(lambda: self.executor._state is not None, self.robot.sample_now)
+        self.ros.until(lambda: self.executor._gate.ready, self.robot.sample_now)
         return self.ros.ask("executor/arm")
 
     def frames(self):

@@ -116,7 +116,7 @@ def executor(ros, robot, reach, manifest_folder):
 
     def make(**parameters):
         node = ros.make(ActionExecutorNode, {"policy": str(manifest_folder), **TIMES, **reach, **parameters})
-        ros.until(lambda: node._state is not None, robot.sample_now)
+        ros.until(lambda: node._gate.ready, robot.sample_now)
         return node
 
     return make

@@ -26,7 +26,8 @@ from ..core.engine.walker_network import open_standing
 from ..core.errors import BeyondMimicError, ConfigError
 from ..core.execution import ActionExecutor, ExecutorMode, PlanVerdict, Reason
 from ..core.execution.measured import measured_state
-from ..core.execution.robot_limits import g1_limits
+from ..core.execution.robot_limits import g1_limits, g1_sensor_judge
+from ..core.plausibility import ArmingGate
 from ..core.robot import g1
 from ..core.types import Plan, RobotState
 from ..robot_io import ExecutorLease, WriterWatch, lease_path, open_robot
@@ -60,6 +61,8 @@ _SERVICE_TIMEOUT = 3.0
 _STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 _GUARD_PERIOD = 0.2
 """How often it is asked who else commands the motors [s]."""
+_WATCHED = frozenset({ExecutorMode.DISARMED, *STOPPED})
+"""Modes in which sensors are judged: an armed tick has no time for it, and the watchdog."""
 _LAST_FRAMES = 20
 """Damping commands of an armed executor that ends."""
 
@@ -99,6 +102,7 @@ class ActionExecutorNode(Node):
         self._requests = TickRequests()
         self._statistics = ExecutorStatistics()
         self._state: RobotState | None = None
+        self._gate = ArmingGate(g1_sensor_judge())
         self._refused = 0
         self._failure = ""
         self._stops = StopInputs(self, config.remote, lambda: self._requests.put(self._executor.e_stop))
@@ -222,6 +226,8 @@ class ActionExecutorNode(Node):
                 self._refused += 1
                 self._log.warning(f"plan refused: {verdict.value}", throttle_duration_sec=1.0)
         samples = self._robot.read()
+        if self._executor.mode in _WATCHED:
+            self._gate.watch(samples)
         if samples is not None and (self._state is None or samples[1].stamp != self._state.stamp):
             self._state = measured_state(*samples)
         if not self._lease.mine:
@@ -250,7 +256,7 @@ class ActionExecutorNode(Node):
             )
         if self.parameters.config.supervised and not self._lease.supervised:
             return False, "no supervisor watches; start it, or set the parameter supervised to false"
-        trouble = self._robot.trouble() or self._stops.trouble()
+        trouble = self._robot.trouble() or self._stops.trouble() or self._gate.refusal()
         if trouble:
             return False, trouble
         _stop_collecting()  # before, for ticks stand still meanwhile: nobody must miss one of an armed robot
@@ -292,8 +298,9 @@ class ActionExecutorNode(Node):
         """Refused until whatever asked for it, or forbids to arm, is gone."""
         if self._strangers:
             return False, self._second_writer()
-        if self._stops.held():
-            return False, self._stops.held()
+        trouble = self._stops.held() or self._robot.sample_trouble() or self._gate.trouble()
+        if trouble:
+            return False, trouble
         return self._executor.reset_e_stop(self._loop_clock.now(), self._state)
 
     def _second_writer(self) -> str:

@@ -11,7 +11,7 @@ from nav_msgs.msg import Odometry
 from tf2_msgs.msg import TFMessage
 
 from ..core.errors import BeyondMimicError, GoalError
-from ..core.estimation import EstimatorConfig, PoseStatus, StateEstimator
+from ..core.estimation import EstimatorConfig, OdometrySource, PoseStatus, StateEstimator
 from ..core.estimation.grid import StampGrid
 from ..core.parameters import param, validate
 from ..core.robot import g1
@@ -26,6 +26,7 @@ from ..ros.lifecycle import ManagedNode, prefer_realtime, run
 from ..ros.polled import Companion
 from .robot_parameters import RobotParameters
 from .sensor_topics import SensorTopics
+from .sensor_watch import SensorWatch
 
 _MAX_TRUTH_GAP = 0.011
 """The simulator's truth may be this far from a joint sample and is then moved along with its own velocity [s]."""
@@ -90,6 +91,7 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
         self._tf_writer = BaseTransformsWriter(config.odom_frame, config.base_footprint_frame, config.base_frame)
         self._truth_reader = OdometryReader()
         self._sensors = SensorTopics(self, config.sensor_frequency) if config.robot_interface == "unitree" else None
+        self._watch = SensorWatch(self)
         self._loop_clock = LoopClock(self, on_jump=self._on_jump)
         if self._use_truth:
             topic = "ground_truth/odom"
@@ -110,6 +112,7 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
                 self.create_subscription(PoseWithCovarianceStamped, "initialpose", self._on_place, qos.ORDER),
             )
         self.diagnostics.add("state", self._diagnose)
+        self.diagnostics.add("sensors", lambda: self._watch.diagnose(self._robot))
 
     def activate(self) -> None:
         """Start with an empty estimate."""
@@ -123,6 +126,7 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
     def cleanup(self) -> None:
         """Remove the topics."""
         self._robot.close()  # first: its samples may come from another thread
+        self._watch.close()
         if self._sensors is not None:
             self._sensors.close()
         for publisher in (self._state_pub, self._odom_pub, self._tf_pub):
@@ -137,6 +141,7 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
     def _on_jump(self, step: float) -> None:
         """Time was set: no sample of before has a partner; the estimate itself starts anew after any gap."""
         self._waiting = None
+        self._watch.reset()
         self._state_grid.reset()
         self._odom_grid.reset()
 
@@ -145,6 +150,7 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
             self.sim_time.refresh()  # before the sample counts: after a jump of time it is one of a new stream
         if self._sensors is not None:
             self._sensors.publish(imu, joints, self._robot)
+        self._watch.take(imu, joints)
         if not self.active:
             return
         if not self._use_truth:
@@ -236,6 +242,7 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
             receive_stamp=self.get_clock().now().nanoseconds * 1e-9,
         )
         self._state_pub.publish(message)
+        self._watch.estimated(state, on_level_floor=estimator.source is OdometrySource.LEG)
         self.heartbeat.beat()
         if self._odom_grid.take(state.stamp):
             self._odom_pub.publish(self._odom_writer.write(state, position_std, uncertainty))

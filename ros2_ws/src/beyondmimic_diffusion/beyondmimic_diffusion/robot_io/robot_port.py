@@ -54,6 +54,14 @@ class RobotPort(RobotInterface, Protocol):
         """What forbids to arm, in a sentence that says what to do; empty if nothing does."""
         ...
 
+    def sample_trouble(self) -> str:
+        """Why the messages of the sensors cannot be used, in a sentence; empty if they can, or if none came yet."""
+        ...
+
+    def missing(self) -> str:
+        """Sensors of which nothing was heard yet, in a sentence; empty if all were."""
+        ...
+
     def stop_asked(self) -> bool:
         """Whether the robot's own remote asks for an emergency stop."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from beyondmimic_msgs.msg import JointCommand as JointCommandMsg
@@ -19,7 +19,11 @@ from ..core.types import Array, ImuSample, JointCommand, JointSample
 from ..ros import qos
 from ..ros.cdr import ImuReader, JointCommandWriter, JointStateReader, JointStateWriter
 from ..ros.conversions import JointMap
+from ..ros.cdr.readers import Reader
 from ..ros.polled import Companion, PolledInputs
+from ..ros.publisher_types import wrong_type
+
+S = TypeVar("S")
 
 SAME_STAMP = 1e-6
 """Stamps closer than this are of one measurement [s]."""
@@ -122,6 +126,8 @@ class _Samples:
         self._joints, self._imu = JointStateReader(JointMap(joint_names)), ImuReader()
         self.refused = 0
         """Messages that could not be used."""
+        self.wrong: dict[str, str] = {}
+        """By topic: why its newest message could not be used."""
         self._complaint = ""
         self._timer = node.create_timer(
             _COMPLAINT_PERIOD, self._complain, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -133,23 +139,22 @@ class _Samples:
 
     def joints(self, raw: bytes) -> JointSample | None:
         """A sample of the joints; None if it was refused."""
-        try:
-            return self._joints.read(raw)
-        except BeyondMimicError as error:
-            self._refuse(error)
-            return None
+        return self._read("joint_states", self._joints, raw)
 
     def imu(self, raw: bytes) -> ImuSample | None:
         """A sample of the IMU; None if it was refused."""
-        try:
-            return self._imu.read(raw)
-        except BeyondMimicError as error:
-            self._refuse(error)
-            return None
+        return self._read("imu/data", self._imu, raw)
 
-    def _refuse(self, error: BeyondMimicError) -> None:
-        self.refused += 1
-        self._complaint = str(error)
+    def _read(self, topic: str, reader: Reader[S], raw: bytes) -> S | None:
+        try:
+            sample = reader.read(raw)
+        except BeyondMimicError as error:
+            self.refused += 1
+            self._complaint = self.wrong[topic] = str(error)
+            return None
+        if self.wrong:
+            self.wrong.pop(topic, None)
+        return sample
 
     def _complain(self) -> None:
         """In ROS's thread: whoever reads samples may be a tick, which must not wait for a log."""
@@ -230,8 +235,25 @@ class TopicRobot:
         return True, "motors behind ROS topics have no controller of their own"
 
     def trouble(self) -> str:
-        """Nothing beyond what the executor checks by itself."""
+        """What forbids to arm beyond what the executor checks by itself."""
+        return self.sample_trouble()
+
+    def sample_trouble(self) -> str:
+        """Why the newest messages of a topic cannot be used, or why none come; empty if all is well."""
+        wrong = tuple(self._samples.wrong.values())
+        if wrong:
+            return "; ".join(wrong)
+        for topic, kind, sample in (("joint_states", JointState, self._sample), ("imu/data", Imu, self._imu)):
+            other = "" if sample is not None else wrong_type(self._node, topic, kind)
+            if other:
+                return other
         return ""
+
+    def missing(self) -> str:
+        """Topics of which no message has come, in a sentence; empty if both have."""
+        topics = [t for t, sample in (("joint_states", self._sample), ("imu/data", self._imu)) if sample is None]
+        counts = [f"{topic} ({self._node.count_publishers(topic)} publishers)" for topic in topics]
+        return f"no message yet on {' and '.join(counts)}" if topics else ""
 
     def stop_asked(self) -> bool:
         """There is no remote."""

@@ -132,6 +132,17 @@ class UnitreePort:
         """What forbids to arm; empty if nothing does."""
         return self._robot.trouble() or ("" if self.taken else _NOT_TAKEN)
 
+    def sample_trouble(self) -> str:
+        """Messages that cannot be used are left out and counted."""
+        receiver = self._robot.receiver
+        if self._arrival is None and receiver.refused:
+            return f"all {receiver.refused} messages on rt/lowstate were refused; is it a G1 with 29 motors?"
+        return ""
+
+    def missing(self) -> str:
+        """Whether nothing was heard yet."""
+        return "no message yet on rt/lowstate" if self._arrival is None else ""
+
     def stop_asked(self) -> bool:
         """Whether the remote asks for an emergency stop."""
         return self._robot.stop_asked()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..plausibility import SensorJudge
 from ..robot import g1
 from ..types import Array
 from .ankles import AnkleController
@@ -24,6 +25,11 @@ def g1_ankles(config: StandingConfig, stand_pose: Array) -> AnkleController:
         [i for i, name in enumerate(g1.JOINT_NAMES) if f"ankle_{axis}" in name] for axis in ("pitch", "roll")
     )
     return AnkleController(config, stand_pose, pitch, roll)
+
+
+def g1_sensor_judge() -> SensorJudge:
+    """Knows what a G1's sensors can read."""
+    return SensorJudge(g1.JOINT_NAMES, g1.JOINT_POS_LIMITS, g1.VELOCITY_LIMITS)
 
 
 def g1_limits() -> JointLimits:

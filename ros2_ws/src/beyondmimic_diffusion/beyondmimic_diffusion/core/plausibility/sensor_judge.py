@@ -115,7 +115,7 @@ class SensorJudge:
         if orientation_leaps(quat, imu.quat_w):
             return True
         step = np.abs(joints.position - position)
-        return bool(np.median(step) > _PUT_ELSEWHERE and self._joints.leaps(step, _LEAP_TIME).any())
+        return bool(np.median(step) > _PUT_ELSEWHERE and self._joints.leaps(step, _LEAP_TIME).max() > 0.0)
 
 
 def _finite(readings: Readings) -> Iterator[Finding]:

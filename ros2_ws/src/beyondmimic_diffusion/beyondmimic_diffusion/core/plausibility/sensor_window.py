@@ -17,8 +17,10 @@ SPAN = 0.5
 ROWS = 50
 _FEWEST = 5
 """So many samples at least are compared, however slowly they come."""
-_GAP = 0.11
+_GAP = 0.3
 """After a longer pause between two samples the window starts again [s]."""
+_SLACK = 0.11
+"""Of samples that come slowly one more is kept [s]."""
 
 
 class Readings(NamedTuple):
@@ -93,6 +95,6 @@ class SensorWindow:
         """What was read within the newest half second."""
         with self._lock:
             order = (self._next - self._count + np.arange(self._count)) % ROWS
-            order = order[self._stamp[order] > self._last - SPAN - _GAP]
+            order = order[self._stamp[order] > self._last - SPAN - _SLACK]
             stamps, imu, joints = self._stamp[order], self._imu[order], self._joints[order]  # copies
         return Readings(stamps, imu[:, :4], imu[:, 4:7], imu[:, 7:], joints[:, 0], joints[:, 1])
