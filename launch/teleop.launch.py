@@ -41,7 +41,7 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             DeclareLaunchArgument("joy_dev", default_value="0", description="Number of the joystick."),
-            DeclareLaunchArgument("joy_config", default_value="xbox", description="A name in config/joy, or a file."),
+            DeclareLaunchArgument("joy_config", default_value="auto", description="A name in config/joy, or a file."),
             DeclareLaunchArgument("namespace", default_value="", description="As given to bringup."),
             OpaqueFunction(function=start_joy),
         ]

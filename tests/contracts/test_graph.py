@@ -209,7 +209,7 @@ def test_a_wrong_argument_is_refused_with_the_remedy(words, said):
         ({"params_file": "not/there.yaml"}, "does not exist"),
         ({"scene": "jungle"}, "no scene file 'jungle'.*composed, corridor, forest"),
         ({"scene": "forest", "sim": "isaac"}, "needs sim:=mujoco"),
-        ({"joy_config": "wheel"}, "no joystick 'wheel'; give joy_config:=FILE, or one of config/joy: xbox"),
+        ({"joy_config": "wheel"}, "no joystick 'wheel'; give joy_config:=FILE, or one of config/joy: auto, f710_d"),
         ({"engine_manifest": "there/policy.onnx"}, "not a manifest.json"),
         ({"engine_manifest": "there/manifest.json"}, "one folder: leave one of them out"),
         ({"dry_run": "true"}, "no meaning with sim:=mujoco.*leave it out"),

@@ -14,7 +14,8 @@ from sensor_msgs.msg import Joy
 _PERIOD = 0.05
 """Commands, as a joystick node repeats them [s]."""
 _JOY = JoyConfig()
-_NEUTRAL_FRAMES = 5
+_OPEN_FRAMES, _REST_FRAMES = 5, 3
+"""A pad is let go of, then its dead-man is closed with the sticks at rest, and only then are they moved."""
 
 
 class Operator:
@@ -59,11 +60,13 @@ class Operator:
     def _sticks(self, velocity: tuple[float, float, float]) -> Joy:
         message = Joy(axes=[0.0] * 8, buttons=[0] * 11)
         self._frames += 1
-        if self._frames <= _NEUTRAL_FRAMES:
+        if self._frames <= _OPEN_FRAMES:
             return message
         limits = VelocityLimits()
         for button in (_JOY.enable_button, _JOY.turbo_button, *self.pressed):
             message.buttons[button] = 1
+        if self._frames <= _OPEN_FRAMES + _REST_FRAMES:
+            return message
         for axis, wanted, most in (
             (_JOY.axis_forward, velocity[0], limits.forward),
             (_JOY.axis_left, velocity[1], limits.lateral),

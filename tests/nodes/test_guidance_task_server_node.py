@@ -46,6 +46,14 @@ class Operator:
         axes[1] = forward
         self.joy.publish(Joy(axes=axes, buttons=[0, 0, 0, 0, int(held), 0]))
 
+    def close_dead_man(self):
+        """With the sticks at rest, as it must be."""
+        self.ros.until(lambda: "open" in self.node._joy.words or "never" in self.node._joy.words, self.release)
+        self.ros.until(lambda: "held" in self.node._joy.words, lambda: self.sticks(0.0, held=True))
+
+    def release(self):
+        self.sticks(0.0, held=False)
+
     def newest(self):
         return wish(self.goals[-1]) if self.goals else None
 
@@ -112,14 +120,13 @@ def test_a_command_beyond_the_limits_is_cut_to_them(ros):
     ros.until(lambda: operator.newest() == (0.5, -0.2, 0.0), lambda: operator.command(2.0, -2.0))
 
 
-def test_the_joystick_counts_only_while_the_dead_man_is_held_and_after_it_was_seen_at_rest(ros):
+def test_the_joystick_counts_only_while_the_dead_man_is_held_and_was_closed_at_rest(ros):
     operator = Operator(ros, **{"limits.forward": 0.8, "joy.slow": 0.5})
     for _ in range(5):
         operator.sticks(1.0, held=True)
         ros.spin(0.05)
     assert operator.newest() == (0.0, 0.0, 0.0)
-    operator.sticks(0.0, held=False)
-    ros.spin(0.1)
+    operator.close_dead_man()
     ros.until(lambda: operator.newest() == (0.4, 0.0, 0.0), lambda: operator.sticks(1.0, held=True))
     ros.until(lambda: operator.newest() == (0.0, 0.0, 0.0), lambda: operator.sticks(1.0, held=False))
 
@@ -137,8 +144,7 @@ def test_a_command_and_a_stick_are_forwarded_as_they_come_and_wait_for_no_tick(r
     operator.node._timer.cancel()  # the tick
     operator.command(0.3)
     ros.until(lambda: operator.newest() == (0.3, 0.0, 0.0))
-    operator.sticks(0.0, held=False)
-    ros.until(lambda: operator.node._joy._seen_neutral)
+    operator.close_dead_man()
     operator.sticks(1.0, held=True)
     ros.until(lambda: operator.newest()[0] == pytest.approx(0.5 * 0.8))
 

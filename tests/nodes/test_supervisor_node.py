@@ -184,7 +184,7 @@ def test_without_a_supervisor_an_executor_that_asks_for_one_refuses_to_arm(ros, 
     executor = ros.make(ActionExecutorNode, {"policy": str(manifest_folder), **SETTINGS})
     for publisher in (robot.imu_pub, robot.joint_pub):
         ros.connected(publisher)
-    ros.until(lambda: executor._state is not None, robot.sample_now)
+    ros.until(lambda: executor._gate.ready, robot.sample_now)
     answer = ros.ask("executor/arm")
     assert not answer.success
     assert "no supervisor watches" in answer.message
@@ -205,7 +205,7 @@ def armed_executor(ros, robot, folder):
     executor = ros.make(ActionExecutorNode, {"policy": str(folder), **SETTINGS, "supervised": False})
     for publisher in (robot.imu_pub, robot.joint_pub):
         ros.connected(publisher)
-    ros.until(lambda: executor._state is not None, robot.sample_now)
+    ros.until(lambda: executor._gate.ready, robot.sample_now)
     assert ros.ask("executor/arm").success
     return executor
 

@@ -57,7 +57,8 @@ def test_another_number_of_bytes_is_refused():
 
 def test_the_default_teleoperation_drives_with_it_as_with_an_xbox_pad():
     mapping = JoyMapping(JoyConfig(), VelocityLimits(forward=0.8, lateral=0.4, yaw_rate=1.0))
-    assert mapping.velocity(*Remote().joy()) is None  # seen at rest
+    assert mapping.velocity(*Remote().joy()) is None  # open
+    assert mapping.velocity(*decode_remote(encode_remote(["L1"])).joy()) == (0.0, 0.0, 0.0)  # closed at rest
     forward = decode_remote(encode_remote(["L1", "R1"], left=(0.0, 1.0)))
     assert mapping.velocity(*forward.joy()) == pytest.approx((0.8, 0.0, 0.0))
     right_and_turning_right = decode_remote(encode_remote(["L1", "R1"], left=(1.0, 0.0), right=(1.0, 0.0)))

@@ -1,6 +1,7 @@
 """Sticks, limits, and commands that die."""
 
 import math
+import re
 
 import pytest
 from beyondmimic_diffusion.core.errors import GoalError
@@ -12,8 +13,10 @@ LIMITS = VelocityLimits(forward=0.8, backward=0.4, lateral=0.3, yaw_rate=1.0)
 JOY = JoyConfig(enable_button=0, turbo_button=1, axis_forward=0, axis_left=1, axis_turn=2, slow=0.5, dead_zone=0.2)
 
 
-def at_rest(joy):
-    joy.velocity([0.0, 0.0, 0.0], [0, 0])
+def closed(joy):
+    """Its dead-man was open, and closed with the sticks at rest."""
+    assert joy.velocity([0.0, 0.0, 0.0], [0, 0]) is None
+    assert joy.velocity([0.0, 0.0, 0.0], [1, 0]) == (0.0, 0.0, 0.0)
     return joy
 
 
@@ -40,22 +43,43 @@ def test_a_command_that_is_not_finite_is_refused(place, bad):
     [(0.0, 0.0), (0.2, 0.0), (0.6, 0.5 * 0.5 * 0.8), (1.0, 0.5 * 0.8), (-1.0, -0.5 * 0.4), (7.0, 0.5 * 0.8)],
 )
 def test_a_stick_counts_from_its_dead_zone_on_and_reaches_half_the_limit_at_its_end(stick, speed):
-    velocity = at_rest(JoyMapping(JOY, LIMITS)).velocity([stick, 0.0, 0.0], [1, 0])
+    velocity = closed(JoyMapping(JOY, LIMITS)).velocity([stick, 0.0, 0.0], [1, 0])
     assert velocity == pytest.approx((speed, 0.0, 0.0))
 
 
 def test_the_turbo_button_gives_the_whole_limit():
-    assert at_rest(JoyMapping(JOY, LIMITS)).velocity([1.0, 1.0, -1.0], [1, 1]) == pytest.approx((0.8, 0.3, -1.0))
+    assert closed(JoyMapping(JOY, LIMITS)).velocity([1.0, 1.0, -1.0], [1, 1]) == pytest.approx((0.8, 0.3, -1.0))
 
 
-def test_without_the_dead_man_or_before_the_pad_was_at_rest_nothing_is_commanded():
+def test_without_the_dead_man_nothing_is_commanded_and_a_moved_stick_is_no_matter():
     joy = JoyMapping(JOY, LIMITS)
-    assert joy.velocity([1.0, 0.0, 0.0], [1, 0]) is None
     assert joy.velocity([1.0, 0.0, 0.0], [0, 0]) is None
-    assert joy.velocity([1.0, 0.0, 0.0], [1, 0]) is None
-    at_rest(joy)
+    assert closed(joy).velocity([1.0, 0.0, 0.0], [1, 0]) is not None
     assert joy.velocity([1.0, 0.0, 0.0], [0, 0]) is None
-    assert joy.velocity([1.0, 0.0, 0.0], [1, 0]) is not None
+
+
+@pytest.mark.parametrize(("axis", "use"), [(0, "forward"), (1, "left"), (2, "turn")])
+@pytest.mark.parametrize("value", [1.0, -1.0, 0.21, math.nan])
+def test_a_stick_that_is_moved_while_the_dead_man_closes_is_named_and_nothing_counts_until_it_is_at_rest(
+    axis, use, value
+):
+    joy = JoyMapping(JOY, LIMITS)
+    axes = [0.0, 0.0, 0.0]
+    for _ in range(40):  # two seconds of zeros, as pads report before their first event
+        assert joy.velocity(axes, [0, 0]) is None
+    axes[axis] = value
+    for _ in range(3):
+        with pytest.raises(GoalError, match=re.escape(f"closed while axis {axis} ({use}) reads {value:+.2f}, 0")):
+            joy.velocity(axes, [1, 0])
+    assert joy.velocity([0.0, 0.0, 0.0], [1, 0]) == (0.0, 0.0, 0.0)
+    assert joy.velocity([1.0, 0.0, 0.0], [1, 0]) == pytest.approx((0.4, 0.0, 0.0))
+
+
+def test_a_dead_man_that_is_held_from_the_first_message_on_must_be_released_first():
+    joy = JoyMapping(JOY, LIMITS)
+    with pytest.raises(GoalError, match=r"dead-man \(button 0\) is held since the pad was first heard"):
+        joy.velocity([0.0, 0.0, 0.0], [1, 0])
+    assert closed(joy)
 
 
 def test_a_pad_with_too_few_axes_is_refused_and_says_what_it_has():

@@ -91,7 +91,9 @@ class BringupArguments:
     )
     joy: bool = param(False, doc="Start the joystick's driver; with ros2 launch only.")
     joy_dev: int = param(0, lo=0, hi=15, doc="Number of the joystick.")
-    joy_config: str = param("xbox", doc="Which button does what: a name in config/joy, or a parameter file.")
+    joy_config: str = param(
+        "auto", doc="Which button does what: a name in config/joy, or a parameter file; auto: by what is heard."
+    )
 
     def __post_init__(self) -> None:
         validate(self)

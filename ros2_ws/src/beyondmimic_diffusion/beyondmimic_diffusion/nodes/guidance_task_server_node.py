@@ -17,6 +17,7 @@ from std_srvs.srv import Trigger
 
 from ..core.errors import BeyondMimicError, GoalError
 from ..core.guidance.clip_library import ClipLibrary
+from ..core.guidance.pad_report import PadReport
 from ..core.guidance.teleop import CommandPace, JoyConfig, JoyMapping, VelocityLimits, VelocityTask
 from ..core.parameters import param, validate
 from ..core.robot import g1
@@ -30,6 +31,7 @@ from ..ros.goal_writer import GoalWriter
 from ..ros.lifecycle import ManagedNode, run
 from ..ros.obstacle_store import ObstacleStore, SceneConfig
 from ..ros.picture import Picture
+from ..ros.publisher_types import wrong_type
 from ..ros.readiness import Readiness, ReadinessConfig
 from ..ros.task_actions import KeyframeTaskAction, StandTaskAction, TasksConfig, TaskWorld, WaypointTaskAction
 from ..ros.task_desk import TaskDesk
@@ -78,7 +80,7 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         self._loop_clock = LoopClock(self, on_jump=lambda step: self._transforms.buffer.clear())
         self._teleop = VelocityTask(config.cmd_vel_timeout)
         self._pace = CommandPace(_FORWARD_PERIOD)
-        self._joy = JoyMapping(config.joy, config.limits)
+        self._joy, self._pad = JoyMapping(config.joy, config.limits), PadReport()
         self._store = ObstacleStore(self._transforms.buffer, config.odom_frame, config.scene)
         self._readiness = Readiness(self, self.polled, config.ready, self._loop_clock.now)
         self._waypoint = WaypointTaskAction()
@@ -113,6 +115,7 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         self._timer = self.create_timer(_TICK, self._on_tick, clock=steady)
         self._burst = self.create_timer(_FORWARD_PERIOD, self._on_burst, clock=steady, autostart=False)
         self.diagnostics.add("commands", self._diagnose)
+        self.diagnostics.add("pad", self._diagnose_pad)
 
     def _subscribe(self, config: GuidanceTaskServerConfig) -> None:
         velocity = TwistStamped if config.enable_stamped_cmd_vel else Twist
@@ -168,8 +171,10 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         try:
             velocity = self._joy.velocity(msg.axes, msg.buttons)
         except GoalError as error:
+            self._pad.heard(time.monotonic(), msg.axes, msg.buttons, str(error))
             self._refuse("joy", error)
             return
+        self._pad.heard(time.monotonic(), msg.axes, msg.buttons)
         if velocity is not None:
             self._take(velocity, "joy")
 
@@ -266,6 +271,10 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
             "refused": self._refused,
             "last_refusal": self._refusal,
         }
+        wrong = self._unheard()
+        if wrong:
+            self.get_logger().warning(wrong, throttle_duration_sec=5.0)
+            return Diagnosis(Level.WARN, wrong, values)
         waiting = self._store.waiting_for
         if self._refusal:
             self._refusal, text = "", self._refusal
@@ -273,6 +282,23 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         if waiting:
             return Diagnosis(Level.WARN, f"obstacles wait for frames: {', '.join(waiting)}", values)
         return Diagnosis(Level.OK, "serving", values)
+
+    def _unheard(self) -> str:
+        """Publishers of another type than ours, whose commands nobody hears."""
+        stamped = self.parameters.config.enable_stamped_cmd_vel
+        remedy = (
+            f"set the parameter enable_stamped_cmd_vel to {str(not stamped).lower()}, "
+            f"or have it publish {'TwistStamped' if stamped else 'Twist'}"
+        )
+        return (
+            wrong_type(self, "cmd_vel", TwistStamped if stamped else Twist, remedy)
+            or wrong_type(self, "joy", Joy)
+            or wrong_type(self, "goal_pose", PoseStamped)
+        )
+
+    def _diagnose_pad(self) -> Diagnosis:
+        well, text = self._pad.sentence(time.monotonic(), self.count_publishers("joy"), self._joy.words)
+        return Diagnosis(Level.OK if well else Level.WARN, text, {"messages": self._pad.count})
 
 
 def _clips(policy: str) -> ClipLibrary:

@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import GoalError
 from ..parameters import param, validate
 from .goals import JoystickGoal
+from .pad_layouts import LAYOUTS, LayoutChooser, PadLayout
 
 _NEUTRAL = 0.05
 """A stick within this of its middle is at rest."""
@@ -48,6 +49,11 @@ class VelocityLimits:
 class JoyConfig:
     """Which axis and button does what; the defaults are an Xbox pad under the joy node."""
 
+    layout: str = param(
+        "custom",
+        choices=("custom", "auto", *LAYOUTS),
+        doc="Kind of pad; auto: by what is heard; custom: the buttons and axes below.",
+    )
     enable_button: int = param(4, lo=0, hi=31, doc="Dead-man button: commands count only while it is held.")
     turbo_button: int = param(5, lo=-1, hi=31, doc="Full speed while held together with the dead-man; -1: none.")
     axis_forward: int = param(1, lo=0, hi=15, doc="Axis for forward.")
@@ -61,48 +67,102 @@ class JoyConfig:
 
 
 class JoyMapping:
-    """Sticks to velocities; silent until the pad has once been seen at rest.
+    """Sticks to velocities; the sticks must be at rest when the dead-man closes.
 
-    A pad reports zeros before its first event, and a stick that was held while it connected would start the robot.
+    A pad reports zeros before its first event, a trigger rests at 1 or -1, and a pad of another kind has it where this
+    one has a stick: none of that may start the robot.
     """
 
     def __init__(self, config: JoyConfig, limits: VelocityLimits):
-        self._seen_neutral = False
+        self._chooser = LayoutChooser()
+        self._layout: PadLayout | None = None
+        self._seen_open = self._held = self._obeyed = self._ever_pressed = False
         self.configure(config, limits)
 
     def configure(self, config: JoyConfig, limits: VelocityLimits) -> None:
-        """Map the sticks like this from now on; a pad that was seen at rest stays so."""
+        """Map the sticks like this from now on; what was seen of the pad stays."""
         self._config, self._limits = config, limits
 
     def velocity(self, axes: Sequence[float], buttons: Sequence[int]) -> tuple[float, float, float] | None:
-        """Forward, left [m/s], yaw rate [rad/s]; None while the dead-man is not held or the pad was never at rest.
+        """Forward, left [m/s], yaw rate [rad/s]; None while the dead-man is not held.
 
         Raises:
-            GoalError: The pad has fewer axes or buttons than configured.
+            GoalError: The pad is unknown or has too few axes or buttons, or the dead-man was closed while a stick was
+                not at rest.
         """
-        config = self._config
-        wanted = (config.axis_forward, config.axis_left, config.axis_turn)
-        if max(wanted) >= len(axes) or max(config.enable_button, config.turbo_button) >= len(buttons):
-            raise GoalError(
-                f"joy has {len(axes)} axes and {len(buttons)} buttons, but axes {wanted} and buttons "
-                f"{(config.enable_button, config.turbo_button)} are configured; set joy.* for this pad"
-            )
-        held = bool(buttons[config.enable_button])
-        sticks = [float(axes[i]) for i in wanted]
-        if not held and max(abs(s) for s in sticks) < _NEUTRAL:
-            self._seen_neutral = True
-        if not held or not self._seen_neutral:
+        layout = self._layout_of(axes, buttons)
+        if layout != self._layout:
+            self._layout, self._seen_open, self._obeyed = layout, False, False
+        self._held = bool(buttons[layout.enable_button])
+        if not self._held:
+            self._seen_open, self._obeyed = True, False
             return None
-        turbo = config.turbo_button >= 0 and bool(buttons[config.turbo_button])
-        forward, left, turn = ((1.0 if turbo else config.slow) * self._live(s) for s in sticks)
+        if not self._seen_open:
+            raise GoalError(
+                f"the dead-man (button {layout.enable_button}) is held since the pad was first heard; release it, then "
+                "press it again"
+            )
+        self._ever_pressed = True
+        sticks = {use: float(axes[axis]) for use, axis in layout.sticks.items()}
+        if not self._obeyed:
+            self._check_rest(layout, sticks)
+            self._obeyed = True
+        turbo = layout.turbo_button >= 0 and bool(buttons[layout.turbo_button])
+        share = 1.0 if turbo else self._config.slow
+        forward, left, turn = (share * self._live(sticks[use]) for use in ("forward", "left", "turn"))
         limits = self._limits
         ahead = limits.forward if forward > 0.0 else limits.backward
         return forward * ahead, left * limits.lateral, turn * limits.yaw_rate
+
+    @property
+    def words(self) -> str:
+        """Which pad it is, and what is known of its dead-man."""
+        if self._layout is None:
+            return "not understood yet"
+        state = "held" if self._held else "open" if self._ever_pressed else "never pressed so far"
+        return f"layout {self._layout.name}, dead-man (button {self._layout.enable_button}) {state}"
+
+    def _layout_of(self, axes: Sequence[float], buttons: Sequence[int]) -> PadLayout:
+        """The layout in force, which this pad has the axes and buttons for."""
+        config = self._config
+        if config.layout == "auto":
+            return self._chooser.layout(axes, buttons)
+        layout = LAYOUTS.get(config.layout) or _custom(config)
+        wanted, pressed = tuple(layout.sticks.values()), (layout.enable_button, layout.turbo_button)
+        if max(wanted) >= len(axes) or max(pressed) >= len(buttons):
+            raise GoalError(
+                f"joy has {len(axes)} axes and {len(buttons)} buttons, but axes {wanted} and buttons {pressed} are "
+                f"configured (layout {layout.name}); set joy.* for this pad, or joy_config:=auto"
+            )
+        return layout
+
+    def _check_rest(self, layout: PadLayout, sticks: dict[str, float]) -> None:
+        """The dead-man has just closed."""
+        for use, value in sticks.items():
+            if not abs(value) <= max(self._config.dead_zone, _NEUTRAL):
+                raise GoalError(
+                    f"the dead-man closed while axis {layout.sticks[use]} ({use}) reads {value:+.2f}, 0 expected: let "
+                    "go of the sticks; if it is a trigger, which rests at 1 or -1, give the pad's layout (joy_config)"
+                )
 
     def _live(self, stick: float) -> float:
         """Stick position outside the dead zone, stretched to -1 .. 1."""
         size = (min(abs(stick), 1.0) - self._config.dead_zone) / (1.0 - self._config.dead_zone)
         return math.copysign(max(0.0, size), stick)
+
+
+def _custom(config: JoyConfig) -> PadLayout:
+    """As written in the parameters."""
+    return PadLayout(
+        "custom",
+        (),
+        (),
+        config.enable_button,
+        config.turbo_button,
+        config.axis_turn,
+        axis_forward=config.axis_forward,
+        axis_left=config.axis_left,
+    )
 
 
 class CommandPace:
