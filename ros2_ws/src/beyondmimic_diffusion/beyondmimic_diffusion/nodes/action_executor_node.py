@@ -319,6 +319,8 @@ class ActionExecutorNode(Node):
             self._lease.give_up()
 
     def _diagnose(self) -> Diagnosis:
+        if self._lease.closed:
+            return Diagnosis(Level.STALE, "the executor has ended")
         ticks = self._ticker.statistics(self._refused)
         values = {
             "ticks": ticks.ticks,
