@@ -38,6 +38,8 @@ _RECORDER_NICENESS = 5
 """The recorder and the progress line wait when the robot needs the CPU."""
 _FEW_CORES, _SENSORS, _SENSORS_ON_FEW_CORES = 4, 250.0, 100.0
 """On fewer cores than this, simulator, stack and recorder share what messages cost; both rates meet the 20 ms grid."""
+_LOCKSTEP_MEMBERS = "state_estimator diffusion_planner guidance_task_server action_executor session"
+"""Who takes turns in lockstep."""
 _WRITTEN = (
     *("report.json", "session.mcap", "scene.yaml", "film.mp4", "film.png"),
     *("velocity.png", "path.png", "timing.png"),
@@ -75,7 +77,15 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         help="what odometry rests on (auto: truth with mujoco, proprioception with unitree_mujoco)",
     )
     parser.add_argument(
-        "--real-time-factor", type=_factor, default=1.0, help="simulated seconds per second; below 1 on slow machines"
+        "--real-time-factor",
+        type=_factor,
+        default="auto",
+        help="simulated seconds per second; auto: 1, or as much less as plans need to come in time",
+    )
+    parser.add_argument(
+        "--lockstep",
+        action="store_true",
+        help="time waits for each node in each step: same seed, same run, on any machine",
     )
     parser.add_argument("--no-film", action="store_true", help="render no film after the run")
     parser.add_argument("--no-plots", action="store_true", help="draw no plots after the run")
@@ -134,7 +144,7 @@ def _drive(
     from .session.stack import Interrupted, SessionError, running_stack
 
     parameters = arguments.out / "session.param.yaml"
-    parameters.write_text(_parameters(arguments.seed, arguments.real_time_factor))
+    parameters.write_text(_parameters(arguments.seed))
     bringup = BringupArguments(
         sim=arguments.sim,
         unitree_domain=arguments.unitree_domain,
@@ -143,14 +153,20 @@ def _drive(
         params_file=str(parameters.resolve()),
         root_source=arguments.root_source,
         scene=_write_scene(programme, arguments.out),
+        real_time_factor=arguments.real_time_factor,
+        lockstep=arguments.lockstep,
     )
+    begun = psutil.Process().create_time()
     notes: dict[str, Any] = {
         "tour": programme.tour,
         "sim": arguments.sim,
         "policy": arguments.policy,
         "seed": arguments.seed,
-        "command_wall": psutil.Process().create_time(),
+        "command_wall": begun,
     }
+    if arguments.lockstep:
+        del notes["command_wall"]  # the wall's time is no part of the run
+        notes["lockstep"] = True
     if programme.scene is not None:
         notes["scene"] = programme.scene.to_dict()
     metadata: dict[str, str] = {}
@@ -160,7 +176,7 @@ def _drive(
         try:
             start = drive.bring_up(stack, console, bringup.unitree)
             notes["tracking"] = start
-            waited = time.time() - notes["command_wall"]
+            waited = time.time() - begun
             console.say(f"  the robot plays plans, {waited:.1f} s after the command; steering starts")
             if arguments.teleop:
                 drive.keyboard_session(stack, arguments.duration or math.inf, console)
@@ -230,12 +246,12 @@ def _film(recording: Any, path: Path, console: Console) -> None:
         console.say(f"no film: {error}")
 
 
-def _parameters(seed: int, factor: float) -> str:
+def _parameters(seed: int) -> str:
     """What this session sets in the nodes, as a ROS parameter file."""
     return (
         f"/**/diffusion_planner:\n  ros__parameters:\n    planner:\n      seed: {seed}\n"
-        f"/**/mujoco_sim:\n  ros__parameters:\n    real_time_factor: {factor}\n"
-        f"    sensor_frequency: {_sensor_frequency()}\n"
+        f"/**/mujoco_sim:\n  ros__parameters:\n    sensor_frequency: {_sensor_frequency()}\n"
+        f"    lockstep_members: {_LOCKSTEP_MEMBERS}\n"
     )
 
 
@@ -252,11 +268,10 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _factor(text: str) -> float:
-    value = float(text)
-    if not 0.05 <= value <= 1.0:
-        raise argparse.ArgumentTypeError(f"{text}; from 0.05 to 1")
-    return value
+def _factor(text: str) -> str:
+    if text != "auto" and not 0.05 <= float(text) <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text}; auto, or from 0.05 to 1")
+    return text
 
 
 def _seed(text: str) -> int:

@@ -117,6 +117,13 @@ class PlanWorker:
         self._running = True
         self._thread.start()
 
+    def turn(self) -> None:
+        """Do in the caller's thread what is to be done now, instead of :meth:`start`: in lockstep."""
+        with self._wake:
+            self._exchange()
+            inbox, self._inbox = self._inbox, []
+        self._work(inbox)
+
     def stop(self) -> None:
         """End the thread after the plan it is at."""
         with self._wake:
@@ -196,11 +203,14 @@ class PlanWorker:
                     return
                 self._exchange()
                 inbox, self._inbox = self._inbox, []
-            try:
-                if self._take(inbox):
-                    self._plan()
-            except Exception as error:  # ONNX Runtime has its own types; a silent end of this thread would be worse
-                self._trouble, self.detail = Condition.BACKEND_ERROR, f"{type(error).__name__}: {error}"
+            self._work(inbox)
+
+    def _work(self, inbox: list[RobotState | tuple[float, Array]]) -> None:
+        try:
+            if self._take(inbox):
+                self._plan()
+        except Exception as error:  # ONNX Runtime has its own types; a silent end of this thread would be worse
+            self._trouble, self.detail = Condition.BACKEND_ERROR, f"{type(error).__name__}: {error}"
 
     def _exchange(self) -> None:
         """Between two plans; both planners are ours alone now."""

@@ -40,6 +40,7 @@ from ..ros.clock import LoopClock
 from ..ros.conversions import JointCommandWriter, JointMap, executor_state_to_msg, plan_from_msg, time_to_msg
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import prefer_realtime, run
+from ..ros.lockstep import join_lockstep
 from ..ros.parameters import NodeParameters
 from .executor_parameters import ActionExecutorParameters
 from .executor_statistics import ExecutorStatistics
@@ -71,6 +72,7 @@ class ActionExecutorNode(Node):
 
     def __init__(self, **node_arguments):
         super().__init__("action_executor", **node_arguments)
+        self._lockstep = join_lockstep(self)
         self.parameters = NodeParameters(self, ActionExecutorParameters)
         config = self.parameters.config
         manifest = self._load(config.policy)
@@ -113,7 +115,10 @@ class ActionExecutorNode(Node):
         self.diagnostics.add("rate", self.heartbeat.diagnose)
         self.diagnostics.add("tick", self._diagnose)
         self._ticker = Ticker(1.0 / config.control_rate_hz, self._tick, self._damp_after)
-        self._ticker.start(config.realtime_priority, config.cpu_core, self.get_logger().warning)
+        if self._lockstep is None:
+            self._ticker.start(config.realtime_priority, config.cpu_core, self.get_logger().warning)
+        else:
+            self._lockstep.on_turn = self._ticker.turn
 
     def close(self) -> None:
         """Stop ticking and wait for the thread; an armed robot is left damped."""
@@ -187,7 +192,10 @@ class ActionExecutorNode(Node):
             self._executor.e_stop(Reason.SECOND_WRITER)
 
     def _ask(self, action: Callable[[], tuple[bool, str]], response: R) -> R:
-        """Let the next tick do it, and wait for its answer."""
+        """Let the next tick do it, and wait for its answer; in lockstep do it now, for ticks have the same thread."""
+        if self._lockstep is not None:
+            response.success, response.message = action()
+            return response
         answer: list[tuple[bool, str]] = []
         done = threading.Event()
 

@@ -30,6 +30,7 @@ from ..ros import qos
 from ..ros.conversions import odometry_to_msg, time_to_msg
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import run
+from ..ros.lockstep_hub import LockstepHub
 from ..ros.parameters import NodeParameters
 from ..sim.entities import Entities
 from ..sim.gantry import Gantry
@@ -84,14 +85,20 @@ class MujocoSimNode(Node):
         self._offset = config.clock_offset
         self.parameters.on_change(self._on_parameters)
         self._requests: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._hub: LockstepHub | None = None
+        if config.pacing == "lockstep":
+            self._hub = LockstepHub(self, config.lockstep_members.split(), config.plan_latency, self._stop)
         self._robot = connect(self, config.robot_interface, config.imu_frame, config.unitree_domain)
         # Unitree's simulator publishes no /clock; neither does this one behind its DDS, unless it is asked to.
         self._keeps_time = config.robot_interface == "topics" or bool(self.get_parameter("use_sim_time").value)
         self._executor_state: ExecutorState | None = None
         self.control = SimulationControl(self._restart)
-        self._stop = threading.Event()
         self._window = open_window(self.sim) if config.viewer else None
         self._make_topics(config)
+        if self._hub is not None:
+            self._hub.release()
+        self._factor_pub = self.create_publisher(Float32, "sim/real_time_factor", qos.STREAM)
         self.heartbeat = Heartbeat(self)
         self.diagnostics = Diagnostics(self)
         self.diagnostics.add("rate", self.heartbeat.diagnose)
@@ -126,7 +133,6 @@ class MujocoSimNode(Node):
         self._obstacles: ObstacleTopics | None = None
         if self._scene.obstacles:
             self._obstacles = ObstacleTopics(self, self._scene, self.sim, config.frame_id, config.announce_scene)
-        self._factor_pub = self.create_publisher(Float32, "sim/real_time_factor", qos.STREAM)
         self.create_subscription(ExecutorState, "executor/state", self._on_executor, qos.LATCHED)
         self.create_subscription(Vector3Stamped, "sim/push", self._on_push, qos.STREAM)
         self.create_service(Trigger, "sim/reset", self._on_reset)
@@ -188,6 +194,8 @@ class MujocoSimNode(Node):
 
     def _run(self) -> None:
         published = time.monotonic()
+        if self._hub is not None:
+            self._hub.gather(self._now_ns)
         while not self._stop.is_set():
             self._serve()
             steps = self.control.due(self._chunk - self._steps % self._chunk)
@@ -199,6 +207,8 @@ class MujocoSimNode(Node):
             if self._obstacles is not None:
                 self._obstacles.look()
             self._publish()
+            if self._hub is not None:
+                self._hub.exchange(self._now_ns)
             self.heartbeat.beat()
             if self._window is not None:
                 self._window.draw()
@@ -206,7 +216,15 @@ class MujocoSimNode(Node):
                 published = time.monotonic()
                 self._factor_pub.publish(Float32(data=self._pacer.measured))
             self.control.passed()
-            self._pacer.wait(steps * self.sim.dt)
+            if self._hub is None:
+                self._pacer.wait(steps * self.sim.dt)
+            else:
+                self._pacer.passed(steps * self.sim.dt)
+
+    @property
+    def _now_ns(self) -> int:
+        """Simulated time [ns]."""
+        return round(1e9 * self.sim.stamp)
 
     def _advance(self, steps: int) -> None:
         command = self._robot.command()
@@ -274,6 +292,9 @@ class MujocoSimNode(Node):
         values = {"real_time_factor": factor, "simulated_time": self.sim.stamp, "gantry": self.gantry.strength}
         if self.control.phase is not Phase.PLAYING:
             return Diagnosis(Level.OK, self.control.phase.name.lower(), values)
+        if self._hub is not None:
+            waiting = ", ".join(self._hub.waiting_for)
+            return Diagnosis(Level.OK, f"in lockstep, waits for {waiting or 'nobody'}", values)
         if factor < _LOW_FACTOR * min(1.0, self.parameters.config.real_time_factor):
             return Diagnosis(Level.WARN, "slower than asked: latency figures mean nothing", values)
         return Diagnosis(Level.OK, "in time", values)

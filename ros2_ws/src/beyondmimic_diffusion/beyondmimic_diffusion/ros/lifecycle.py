@@ -28,6 +28,7 @@ from std_srvs.srv import Trigger
 
 from ..core.errors import BeyondMimicError
 from .diagnostics import Diagnostics, Heartbeat
+from .lockstep import join_lockstep
 from .parameters import NodeParameters
 from .transport import use_sockets
 
@@ -56,11 +57,12 @@ class ManagedNode(LifecycleNode, Generic[C]):
             ConfigError: A parameter is unknown or not allowed.
         """
         super().__init__(name, **node_arguments)
+        self.active = False
+        self.lockstep = join_lockstep(self, lambda: self.active)
         self.parameters: NodeParameters[C] = NodeParameters(self, config_type)
         self.heartbeat = Heartbeat(self)
         self.diagnostics = Diagnostics(self)
         self.diagnostics.add("rate", self.heartbeat.diagnose)
-        self.active = False
         self._is_active = self.create_service(Trigger, f"{name}/is_active", self._on_is_active)
 
     @abstractmethod

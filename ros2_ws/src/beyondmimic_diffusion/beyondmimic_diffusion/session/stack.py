@@ -29,6 +29,7 @@ from ..ros import qos
 from ..ros.conversions import time_to_msg
 from ..ros.transport import use_sockets
 from .console import Console
+from .lockstep import LockstepRecorder
 from .mcap_file import McapFile
 from .recorder import Recorder
 
@@ -36,6 +37,10 @@ POLL = 0.02
 """How often the recording's queues are emptied [s]."""
 _SERVICE_PATIENCE = 3.0
 """[s]."""
+_IDLE = 0.002
+"""[s]."""
+_ANSWER_PATIENCE = 10.0
+"""How long time stands still in lockstep for the answer to a goal [s]."""
 _CALLBACKS = 3
 """Feedback, status and result of a goal; at 50 calls a second nothing piles up."""
 _LAST_LINES = 12
@@ -53,7 +58,15 @@ class Interrupted(Exception):  # noqa: N818  not an error
 class Stack:
     """Processes, recorder and the session's own node. Make it with :func:`running_stack`."""
 
-    def __init__(self, bringup: Bringup, file: McapFile, log: NodeLog, stop: threading.Event, simulated_time: bool):
+    def __init__(
+        self,
+        bringup: Bringup,
+        file: McapFile,
+        log: NodeLog,
+        stop: threading.Event,
+        simulated_time: bool,
+        lockstep: bool = False,
+    ):
         """
         Args:
             bringup: Already started.
@@ -61,6 +74,7 @@ class Stack:
             log: What the nodes write.
             stop: Set when the operator wants to leave.
             simulated_time: Whether there is a ``/clock``; otherwise time is the wall's.
+            lockstep: Whether the session takes turns with the nodes.
         """
         self._bringup = bringup
         self._simulated_time = simulated_time
@@ -71,7 +85,8 @@ class Stack:
         self._node = rclpy.create_node("session", start_parameter_services=False, enable_rosout=False)
         self._ros_executor = SingleThreadedExecutor()
         self._ros_executor.add_node(self._node)
-        self.recorder = Recorder(self._listener, file)
+        self._seat = LockstepRecorder(self._listener, self._node, file) if lockstep else None
+        self.recorder = self._seat or Recorder(self._listener, file)
         self._command_pub = self._node.create_publisher(TwistStamped, "cmd_vel", qos.ORDER)
         self._e_stop_pub = self._node.create_publisher(Bool, "e_stop_request", qos.ORDER)
         self._command = TwistStamped()
@@ -103,8 +118,37 @@ class Stack:
             Interrupted: The operator wants to leave.
             SessionError: A process has ended.
         """
+        if self._seat is not None:
+            self._seat.next_turn(self._check)
+            return
         self._stop.wait(POLL)
         self.recorder.poll()
+        self._check()
+
+    def idle(self) -> None:
+        """Let the wall's time pass, for something that does not depend on robot time; in lockstep that stands still.
+
+        Raises:
+            Interrupted, SessionError: As :meth:`step`.
+        """
+        if self._seat is None:
+            self.step()
+            return
+        self._check()
+        self._ros_executor.spin_once(timeout_sec=_IDLE)
+
+    def wait_for_future(self, future: Any) -> None:
+        """In lockstep: have the answer of another node before time goes on. Otherwise it is looked at now and then."""
+        until = time.monotonic() + _ANSWER_PATIENCE
+        while self._seat is not None and not future.done() and time.monotonic() < until:
+            self.idle()
+
+    @property
+    def results(self) -> int | None:
+        """How many results of actions have been sent; None without lockstep, where nobody counts them."""
+        return None if self._seat is None else self._seat.results
+
+    def _check(self) -> None:
         if self._stop.is_set():
             raise Interrupted
         ended = self._bringup.failed()
@@ -112,8 +156,22 @@ class Stack:
             name, code = ended
             raise SessionError(f"{name} has ended with exit code {code}. Its last lines:\n{self._log.last_lines(name)}")
 
-    def wait_for(self, what: str, ready: Callable[[], bool], patience: float, detail: Callable[[], str] = str) -> None:
+    def wait_for(
+        self,
+        what: str,
+        ready: Callable[[], bool],
+        patience: float,
+        detail: Callable[[], str] = str,
+        wait: Callable[[], None] | None = None,
+    ) -> None:
         """Record until something is the case.
+
+        Args:
+            what: Is waited for.
+            ready: Whether it is there.
+            patience: [s].
+            detail: Said where it does not come.
+            wait: :meth:`idle` for what does not depend on robot time; by default :meth:`step`.
 
         Raises:
             SessionError: It did not come within ``patience`` [s].
@@ -122,7 +180,7 @@ class Stack:
         while not ready():
             if time.monotonic() > until:
                 raise SessionError(f"{what}: not after {patience:.0f} s. {detail()}".rstrip())
-            self.step()
+            (wait or self.step)()
 
     def sim_time(self) -> float:
         """Time of the stack [s]: simulated, and 0 before the first ``/clock`` message; or the wall's."""
@@ -150,12 +208,12 @@ class Stack:
         """
         client = self._node.create_client(Trigger, service)
         try:
-            self.wait_for(f"service {service}", client.service_is_ready, 10.0)
+            self.wait_for(f"service {service}", client.service_is_ready, 10.0, wait=self.idle)
             future = client.call_async(Trigger.Request())
             until = time.monotonic() + patience
             while not future.done() and time.monotonic() < until:
                 self._ros_executor.spin_once(timeout_sec=0.0)
-                self.step()
+                self.idle()
             answer = future.result() if future.done() else None
             if answer is None:
                 raise SessionError(f"service {service} did not answer within {patience:.0f} s")
@@ -246,7 +304,7 @@ def running_stack(
     try:
         with Bringup(arguments, say=log.take) as bringup:
             try:
-                stack = Stack(bringup, file, log, stop, arguments.sim_time)
+                stack = Stack(bringup, file, log, stop, arguments.sim_time, arguments.lockstep)
                 yield stack
             finally:
                 log.quiet = True

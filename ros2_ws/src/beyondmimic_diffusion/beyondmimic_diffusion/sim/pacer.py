@@ -62,6 +62,15 @@ class Pacer:
         until = max(self._due, self._before + simulated / (_HURRY * self._factor))
         if until > now:
             self._sleep(until - now)
+        self._mark()
+
+    def passed(self, simulated: float) -> None:
+        """So much simulated time has passed at its own pace, as in lockstep; it is only measured [s]."""
+        self._simulated += simulated
+        self._due = self._now()
+        self._mark()
+
+    def _mark(self) -> None:
         self._before = now = self._now()
         self._marks.append((now, self._simulated))
         while now - self._marks[0][0] > _WINDOW and len(self._marks) > 2:
