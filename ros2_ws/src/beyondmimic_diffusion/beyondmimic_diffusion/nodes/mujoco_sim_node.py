@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from beyondmimic_msgs.msg import ExecutorState
+from beyondmimic_msgs.msg import ActionPlan, ExecutorState
 from geometry_msgs.msg import Vector3Stamped
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
@@ -32,6 +32,8 @@ from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import run
 from ..ros.lockstep_hub import LockstepHub
 from ..ros.parameters import NodeParameters
+from ..ros.raw_stamp import stamp_ns
+from ..sim.auto_pace import AutoPace
 from ..sim.entities import Entities
 from ..sim.gantry import Gantry
 from ..sim.mujoco_g1 import MujocoG1, Physics
@@ -44,6 +46,8 @@ from .sensor_faults import faulty
 from .simulated_robot import connect
 from .simulation_services import offer_services
 
+_PACE_PERIOD = 0.1
+"""How often the factor is looked at with ``pacing: auto`` [s]."""
 _LOW_FACTOR = 0.95
 """Below this real-time factor no latency figure means anything."""
 _ANSWER_TIME = 2.0
@@ -82,6 +86,7 @@ class MujocoSimNode(Node):
         self._chunk = math.gcd(*self._every.values())
         self._steps = 0
         self._pacer = Pacer(config.real_time_factor)
+        self._auto: AutoPace | None = None
         self._offset = config.clock_offset
         self.parameters.on_change(self._on_parameters)
         self._requests: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
@@ -92,6 +97,9 @@ class MujocoSimNode(Node):
         self._robot = connect(self, config.robot_interface, config.imu_frame, config.unitree_domain)
         # Unitree's simulator publishes no /clock; neither does this one behind its DDS, unless it is asked to.
         self._keeps_time = config.robot_interface == "topics" or bool(self.get_parameter("use_sim_time").value)
+        if config.pacing == "auto" and self._keeps_time:  # who follows the wall's clock cannot be slowed
+            self._auto = AutoPace(config.real_time_factor, config.plan_latency)
+            self.create_subscription(ActionPlan, "plan", self._on_plan, qos.PLAN_INPUT, raw=True)
         self._executor_state: ExecutorState | None = None
         self.control = SimulationControl(self._restart)
         self._window = open_window(self.sim) if config.viewer else None
@@ -142,9 +150,15 @@ class MujocoSimNode(Node):
 
     def _on_parameters(self, config: SimConfig) -> None:
         self._pacer.set_factor(config.real_time_factor)
+        if self._auto is not None:
+            self._auto.most = config.real_time_factor
         if config.clock_offset != self._offset:
             step, self._offset = config.clock_offset - self._offset, config.clock_offset
             self._requests.put(lambda: self._jump(step))
+
+    def _on_plan(self, data: bytes) -> None:
+        if self._auto is not None:
+            self._auto.plan_came(1e-9 * (self._now_ns - stamp_ns(data)))
 
     def _on_executor(self, msg: ExecutorState) -> None:
         self._executor_state = msg
@@ -193,7 +207,7 @@ class MujocoSimNode(Node):
             return
 
     def _run(self) -> None:
-        published = time.monotonic()
+        published = paced = time.monotonic()
         if self._hub is not None:
             self._hub.gather(self._now_ns)
         while not self._stop.is_set():
@@ -216,6 +230,9 @@ class MujocoSimNode(Node):
                 published = time.monotonic()
                 self._factor_pub.publish(Float32(data=self._pacer.measured))
             self.control.passed()
+            if self._auto is not None and time.monotonic() - paced >= _PACE_PERIOD:
+                self._pacer.aim(self._auto.update(time.monotonic() - paced, self._pacer.measured))
+                paced = time.monotonic()
             if self._hub is None:
                 self._pacer.wait(steps * self.sim.dt)
             else:
@@ -295,6 +312,10 @@ class MujocoSimNode(Node):
         if self._hub is not None:
             waiting = ", ".join(self._hub.waiting_for)
             return Diagnosis(Level.OK, f"in lockstep, waits for {waiting or 'nobody'}", values)
+        if self._auto is not None and self._auto.factor < _LOW_FACTOR * self._auto.most:
+            values["plan_time_ms"] = 1e3 * self._auto.plan_time
+            text = f"slowed to {factor:.2f} of real time: a plan takes {1e3 * self._auto.plan_time:.0f} ms here"
+            return Diagnosis(Level.WARN, text, values)
         if factor < _LOW_FACTOR * min(1.0, self.parameters.config.real_time_factor):
             return Diagnosis(Level.WARN, "slower than asked: latency figures mean nothing", values)
         return Diagnosis(Level.OK, "in time", values)

@@ -25,6 +25,8 @@ CHANNEL = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=200, reliability=Rel
 """Of both topics."""
 CARRIED = "lockstep/carried"
 """Topic of an entry that lists, one per line, the topics whose messages come by lockstep."""
+MUTE = "lockstep/mute"
+"""Topic of an entry that names a member of whom nothing is heard from now on, as if it were frozen; empty: of nobody."""
 RESULT = "lockstep/result"
 """Topic of an entry without content: the result of an action was sent to its client, who may wait for it."""
 TURNS = {"diffusion_planner": (5, 1), "guidance_task_server": (5, 1), "session": (5, 1)}

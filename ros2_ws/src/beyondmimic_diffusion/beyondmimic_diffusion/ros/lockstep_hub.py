@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from rclpy.node import Node
 from std_msgs.msg import UInt8MultiArray
 
-from .lockstep import CARRIED, CHANNEL, DONE_TOPIC, STEP_TOPIC, carried_entry, carried_topics, due
+from .lockstep import CARRIED, CHANNEL, DONE_TOPIC, MUTE, STEP_TOPIC, carried_entry, carried_topics, due
 from .lockstep_frames import Answer, Entry, Step, pack_step, unpack_answer
 from .lockstep_schedule import EntrySchedule
 from .lockstep_topics import CaughtTopics
@@ -50,6 +50,7 @@ class LockstepHub:
         self._schedule = EntrySchedule(plan_latency)
         self._carried: set[str] = set()
         self._number = 0
+        self._muted = ""
         self.waiting_for: tuple[str, ...] = tuple(names)
         """Members whose answer is missing."""
 
@@ -88,11 +89,13 @@ class LockstepHub:
 
     def _take(self, answers: list[Answer]) -> None:
         for answer in sorted(answers, key=lambda a: a.name):
-            entries = list(answer.entries)
+            entries = [] if answer.name == self._muted else list(answer.entries)
             self._schedule.add(entries)
             self._topics.deliver(entries)
             for entry in entries:
-                if entry.topic == CARRIED:
+                if entry.topic == MUTE:
+                    self._muted = entry.data.decode()
+                elif entry.topic == CARRIED:
                     self._carried.update(carried_topics(entry))
                     self._topics.carry(self._carried)
 

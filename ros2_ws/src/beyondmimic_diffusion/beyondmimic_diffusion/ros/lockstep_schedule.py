@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable
 
 from .lockstep_frames import Entry
+from .raw_stamp import stamp_ns
 
 _PLAN = "beyondmimic_msgs/msg/ActionPlan"
-_STAMP = struct.Struct("<iI")
-_STAMP_AT = 4
-"""Of a message that begins with its header: after the four bytes of encapsulation."""
 
 
 class EntrySchedule:
@@ -37,5 +34,4 @@ class EntrySchedule:
     def _arrival(self, entry: Entry) -> int:
         if entry.type_name != _PLAN:
             return -1
-        seconds, nanoseconds = _STAMP.unpack_from(entry.data, _STAMP_AT)
-        return seconds * 1_000_000_000 + nanoseconds + self._latency_ns
+        return stamp_ns(entry.data) + self._latency_ns

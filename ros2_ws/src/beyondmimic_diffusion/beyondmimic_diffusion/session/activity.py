@@ -110,9 +110,7 @@ class Reaching:
             if handle is None or not handle.accepted:
                 return self._end(ReachWaypoint.Result.UNKNOWN, "the goal was rejected")
             self._result = handle.get_result_async()
-        if self._result is not None and self._stack.results != self._results:
-            self._stack.wait_for_future(self._result)
-        if self._result is not None and self._result.done():
+        if self._result is not None and self._stack.has_result(self._result, self._results):
             result = self._result.result().result
             return self._end(result.error_code, result.error_msg)
         if now > self._start + self._reach.timeout + _RESULT_PATIENCE:

@@ -10,9 +10,10 @@ from rclpy.node import Node
 from std_msgs.msg import UInt8MultiArray
 
 from ..core.errors import ConfigError
-from ..ros.lockstep import CARRIED, CHANNEL, DONE_TOPIC, RESULT, STEP_TOPIC, TURNS, carried_entry
+from ..ros.lockstep import CHANNEL, DONE_TOPIC, MUTE, RESULT, STEP_TOPIC, TURNS, carried_entry
 from ..ros.lockstep_frames import Answer, Entry, Step, pack_answer, unpack_step
 from ..ros.lockstep_topics import CaughtTopics
+from .cdr_padding import PaddingZeroer
 from .mcap_file import McapFile
 from .recorder import RawMessage
 
@@ -42,6 +43,7 @@ class LockstepRecorder:
         self._done_pub = listener.create_publisher(UInt8MultiArray, DONE_TOPIC, CHANNEL)
         self._step_sub = listener.create_subscription(UInt8MultiArray, STEP_TOPIC, self._on_step, CHANNEL, raw=True)
         self._topics = CaughtTopics(node, timers=False)
+        self._padding = PaddingZeroer()
         self._turn: int | None = None
         self._answered: tuple[int, bytes] = (-1, b"")
         self._last = -1
@@ -70,6 +72,10 @@ class LockstepRecorder:
         while self._turn is None:
             check()
             self._ros_executor.spin_once(timeout_sec=_LOOK)
+
+    def mute(self, name: str) -> None:
+        """Let nothing be heard of a member from now on, as if it were frozen; empty: of nobody."""
+        self._topics.add(Entry(MUTE, "", name.encode()))
 
     def newest(self, topic: str) -> Any | None:
         """Newest message of a topic as an object, None before the first."""
@@ -106,7 +112,7 @@ class LockstepRecorder:
         for entry in step.entries:
             if entry.topic == RESULT:
                 self.results += 1
-            elif entry.topic != CARRIED:
+            elif entry.type_name:
                 self._record(entry, step.time_ns if entry.from_simulator else step.time_ns - _STEP_NS)
 
     def _record(self, entry: Entry, at_ns: int) -> None:
@@ -118,7 +124,7 @@ class LockstepRecorder:
             return
         try:
             self._file.add_channel(entry.topic, entry.type_name)
-            self._file.write(entry.topic, entry.data, at_ns, at_ns)
+            self._file.write(entry.topic, self._padding.zeroed(entry.type_name, entry.data), at_ns, at_ns)
         except ConfigError as error:
             self.unreadable[entry.topic] = str(error)
         except OSError as error:

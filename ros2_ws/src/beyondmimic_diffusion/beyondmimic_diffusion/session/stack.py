@@ -97,6 +97,9 @@ class Stack:
         if wanted == self._plans:
             return
         self._plans = wanted
+        if self._seat is not None:  # a frozen member would stop time
+            self._seat.mute("" if wanted else "diffusion_planner")
+            return
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._bringup.processes["diffusion_planner"], signal.SIGCONT if wanted else signal.SIGSTOP)
 
@@ -144,9 +147,22 @@ class Stack:
             self.idle()
 
     @property
-    def results(self) -> int | None:
-        """How many results of actions have been sent; None without lockstep, where nobody counts them."""
-        return None if self._seat is None else self._seat.results
+    def results(self) -> int:
+        """How many results of actions have been sent; 0 without lockstep, where nobody counts them."""
+        return 0 if self._seat is None else self._seat.results
+
+    def has_result(self, result: Any, before: int) -> bool:
+        """Whether an action has ended. In lockstep it has when its server says so, not when the result comes.
+
+        Args:
+            result: Future of the client.
+            before: :attr:`results` when the goal was sent.
+        """
+        if self._seat is not None:
+            if self._seat.results == before:
+                return False
+            self.wait_for_future(result)
+        return bool(result.done())
 
     def _check(self) -> None:
         if self._stop.is_set():

@@ -38,6 +38,10 @@ class Pacer:
         self._factor = factor
         self.pause()
 
+    def aim(self, factor: float) -> None:
+        """As :meth:`set_factor`, but go on measuring and making up for delays: for small changes, again and again."""
+        self._factor = factor
+
     @property
     def measured(self) -> float:
         """Real-time factor over the last second; the factor aimed at before anything was measured."""
