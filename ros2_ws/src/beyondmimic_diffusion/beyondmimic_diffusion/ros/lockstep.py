@@ -26,12 +26,12 @@ CHANNEL = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=200, reliability=Rel
 CARRIED = "lockstep/carried"
 """Topic of an entry that lists, one per line, the topics whose messages come by lockstep."""
 MUTE = "lockstep/mute"
-"""Topic of an entry that names a member of whom nothing is heard from now on, as if it were frozen; empty: of nobody."""
+"""Topic of an entry that names a member that is not heard from now on, as if it were frozen; empty: all are."""
 RESULT = "lockstep/result"
 """Topic of an entry without content: the result of an action was sent to its client, who may wait for it."""
 TURNS = {"diffusion_planner": (5, 1), "guidance_task_server": (5, 1), "session": (5, 1)}
-"""Who takes its turn in each so-many-th step, and from which on; all others in each. With steps of 4 ms these look every
-20 ms, one step after the estimator, whose states they wait for."""
+"""Who takes its turn in each so-many-th step, and from which on; all others in each. With steps of 4 ms these look
+every 20 ms, one step after the estimator, whose states they wait for."""
 
 
 def due(number: int, every: int, phase: int) -> bool:
@@ -73,7 +73,9 @@ class LockstepMember:
         clock = node.get_clock()
         assert isinstance(clock, ROSClock)
         self._clock = clock
-        clock._set_ros_time_is_active(True)  # the public way is a subscription to /clock, whose time comes when it likes
+        clock._set_ros_time_is_active(
+            True
+        )  # the public way is a subscription to /clock, whose time comes when it likes
         self._set_time(0)
 
     def note_result(self) -> None:

@@ -12,7 +12,7 @@ from rclpy.node import Node
 from std_msgs.msg import UInt8MultiArray
 
 from .lockstep import CARRIED, CHANNEL, DONE_TOPIC, MUTE, STEP_TOPIC, carried_entry, carried_topics, due
-from .lockstep_frames import Answer, Entry, Step, pack_step, unpack_answer
+from .lockstep_frames import Answer, Step, pack_step, unpack_answer
 from .lockstep_schedule import EntrySchedule
 from .lockstep_topics import CaughtTopics
 
@@ -43,9 +43,7 @@ class LockstepHub:
         self._stop = stop
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._step_pub = node.create_publisher(UInt8MultiArray, STEP_TOPIC, CHANNEL)
-        self._done_sub = node.create_subscription(
-            UInt8MultiArray, DONE_TOPIC, lambda data: self._answers.put(unpack_answer(data)), CHANNEL, raw=True
-        )
+        self._done_sub = node.create_subscription(UInt8MultiArray, DONE_TOPIC, self._on_answer, CHANNEL, raw=True)
         self._topics = CaughtTopics(node, timers=False, from_simulator=True)
         self._schedule = EntrySchedule(plan_latency)
         self._carried: set[str] = set()
@@ -86,6 +84,9 @@ class LockstepHub:
         late = [name for name in turn if name in LATE_MEMBERS]
         if late:
             self._take(self._ask(Step(self._number, time_ns, True, ()), late))
+
+    def _on_answer(self, message: bytes) -> None:
+        self._answers.put(unpack_answer(message))
 
     def _take(self, answers: list[Answer]) -> None:
         for answer in sorted(answers, key=lambda a: a.name):

@@ -129,15 +129,18 @@ class CaughtTopics:
             self._out.append(Entry(name, kind, data, self._from_simulator))
             send(data)
 
-        publisher.publish = publish
+        publisher.publish = publish  # type: ignore[method-assign]
         return publisher
 
     def _create_subscription(self, msg_type: Any, topic: str, callback: Any, *args: Any, **kwargs: Any) -> Any:
         raw = kwargs.pop("raw", False)
         take = callback if raw else lambda data: callback(deserialize_message(data, msg_type))
-        subscription = self._make[1](
-            msg_type, topic, lambda data: self._from_outside(name, data), *args, raw=True, **kwargs
-        )
+
+        def from_outside(data: Any) -> None:
+            if name not in self._carried:
+                self._outside.append((name, data))
+
+        subscription = self._make[1](msg_type, topic, from_outside, *args, raw=True, **kwargs)
         name = subscription.topic_name
         self._routes.setdefault(name, []).append((subscription, take))
         return subscription
@@ -146,7 +149,3 @@ class CaughtTopics:
         timer = LockstepTimer(timer_period_sec, callback)
         self._timers.append(timer)
         return timer
-
-    def _from_outside(self, topic: str, data: bytes) -> None:
-        if topic not in self._carried:
-            self._outside.append((topic, data))

@@ -68,7 +68,8 @@ def _of_type(kind: Any) -> Walker:
     if isinstance(kind, AbstractString):
         return lambda buffer, at: _text(buffer, at)
     if isinstance(kind, NamespacedType):
-        return _of_message(message_class(f"{kind.namespaces[0]}/msg/{kind.name}"))
+        package = tuple(kind.namespaces)[0]
+        return _of_message(message_class(f"{package}/msg/{kind.name}"))
     if isinstance(kind, Array):
         return _many(kind.value_type, lambda _, at: (kind.size, at))
     assert isinstance(kind, AbstractSequence)

@@ -6,9 +6,9 @@ can keep up with
 
 .. math:: f \le m L / w
 
-with a margin :math:`m < 1`, and :math:`w` taken as a high percentile over the newest plans. The factor goes down quickly
-and up slowly, and stays where it is in between. A simulator that does not reach its factor, because physics and messages
-take too long, is not driven faster than it runs.
+with a margin :math:`m < 1`, and :math:`w` taken as a high percentile over the newest plans. The factor goes down
+quickly and up slowly, and stays where it is in between. A simulator that does not reach its factor, because physics and
+messages take too long, is not driven faster than it runs.
 """
 
 from __future__ import annotations
