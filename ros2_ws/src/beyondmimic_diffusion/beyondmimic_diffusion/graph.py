@@ -127,7 +127,7 @@ def _robot(arguments: BringupArguments) -> dict[str, Any]:
 def _simulated(arguments: BringupArguments) -> dict[str, Any]:
     """The other end of that way, and its time."""
     if arguments.lockstep:
-        return {**arguments.pacing, "sensor_frequency": LOCKSTEP_FREQUENCY}
+        return {**arguments.pacing, **dict.fromkeys(("sensor_frequency", "clock_frequency"), LOCKSTEP_FREQUENCY)}
     if not arguments.unitree:
         return {**arguments.pacing}
     return {

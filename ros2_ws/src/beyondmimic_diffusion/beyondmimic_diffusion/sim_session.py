@@ -163,10 +163,10 @@ def _drive(
         "policy": arguments.policy,
         "seed": arguments.seed,
         "command_wall": begun,
+        "pacing": _pacing(arguments),
     }
     if arguments.lockstep:
         del notes["command_wall"]  # the wall's time is no part of the run
-        notes["lockstep"] = True
     if programme.scene is not None:
         notes["scene"] = programme.scene.to_dict()
     metadata: dict[str, str] = {}
@@ -253,6 +253,13 @@ def _parameters(seed: int) -> str:
         f"/**/mujoco_sim:\n  ros__parameters:\n    sensor_frequency: {_sensor_frequency()}\n"
         f"    lockstep_members: {_LOCKSTEP_MEMBERS}\n"
     )
+
+
+def _pacing(arguments: argparse.Namespace) -> str:
+    """``fixed``, ``auto`` or ``lockstep``."""
+    if arguments.lockstep:
+        return "lockstep"
+    return "auto" if arguments.real_time_factor == "auto" and not arguments.wall_time else "fixed"
 
 
 def _sensor_frequency() -> float:

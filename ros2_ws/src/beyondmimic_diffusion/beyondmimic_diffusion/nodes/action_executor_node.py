@@ -72,7 +72,7 @@ class ActionExecutorNode(Node):
 
     def __init__(self, **node_arguments):
         super().__init__("action_executor", **node_arguments)
-        self._lockstep = join_lockstep(self)
+        self.lockstep = join_lockstep(self)
         self.parameters = NodeParameters(self, ActionExecutorParameters)
         config = self.parameters.config
         manifest = self._load(config.policy)
@@ -115,10 +115,10 @@ class ActionExecutorNode(Node):
         self.diagnostics.add("rate", self.heartbeat.diagnose)
         self.diagnostics.add("tick", self._diagnose)
         self._ticker = Ticker(1.0 / config.control_rate_hz, self._tick, self._damp_after)
-        if self._lockstep is None:
+        if self.lockstep is None:
             self._ticker.start(config.realtime_priority, config.cpu_core, self.get_logger().warning)
         else:
-            self._lockstep.on_turn = self._ticker.turn
+            self.lockstep.on_turn = self._ticker.turn
 
     def close(self) -> None:
         """Stop ticking and wait for the thread; an armed robot is left damped."""
@@ -193,7 +193,7 @@ class ActionExecutorNode(Node):
 
     def _ask(self, action: Callable[[], tuple[bool, str]], response: R) -> R:
         """Let the next tick do it, and wait for its answer; in lockstep do it now, for ticks have the same thread."""
-        if self._lockstep is not None:
+        if self.lockstep is not None:
             response.success, response.message = action()
             return response
         answer: list[tuple[bool, str]] = []

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.ndimage  # noqa: F401 - the first map and route need them, and should not wait for them
+import skimage.graph  # noqa: F401
 from beyondmimic_msgs.msg import SdfGrid, SdfPrimitive, SdfScene
 from nav_msgs.msg import OccupancyGrid
 

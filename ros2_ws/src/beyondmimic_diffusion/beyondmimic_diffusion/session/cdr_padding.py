@@ -68,7 +68,7 @@ def _of_type(kind: Any) -> Walker:
     if isinstance(kind, AbstractString):
         return lambda buffer, at: _text(buffer, at)
     if isinstance(kind, NamespacedType):
-        package = tuple(kind.namespaces)[0]
+        package = next(iter(kind.namespaces))
         return _of_message(message_class(f"{package}/msg/{kind.name}"))
     if isinstance(kind, Array):
         return _many(kind.value_type, lambda _, at: (kind.size, at))

@@ -24,11 +24,11 @@ _WINDOW, _FIRST = 25, 5
 """Newest plans that count, and plans before anything is changed."""
 _PERCENTILE = 91.0
 """Of the plans' times: two of 25 may be later, a single hiccup changes nothing."""
-_MARGIN = 0.9
+_MARGIN = 0.8
 """Share of the latency that plans may use up when the factor has just been lowered."""
-_LATE = 0.97
+_LATE = 0.92
 """Share from which the factor is lowered; in between nothing is changed."""
-_SPARE = 0.8
+_SPARE = 0.7
 """Share below which it is raised."""
 _DOWN, _UP = 0.3, 6.0
 """Time constants of lowering and raising [s]."""

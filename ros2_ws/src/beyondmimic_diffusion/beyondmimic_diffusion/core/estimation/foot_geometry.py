@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import mujoco
 import numpy as np
 
 from ..robot import g1
@@ -69,6 +68,8 @@ class FootKinematics:
     """MuJoCo's kinematics with the pelvis at the origin; holds a scratch model, so one object per thread."""
 
     def __init__(self) -> None:
+        import mujoco
+
         model = load_model()
         self._model, self._data = model, mujoco.MjData(model)
         self._data.qpos[:7] = (0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
@@ -80,6 +81,8 @@ class FootKinematics:
 
     def see(self, joint_pos: Array) -> FootGeometry:
         """Geometry at joint angles [rad], shape (J,)."""
+        import mujoco
+
         data = self._data
         data.qpos[7:] = joint_pos
         mujoco.mj_kinematics(self._model, data)

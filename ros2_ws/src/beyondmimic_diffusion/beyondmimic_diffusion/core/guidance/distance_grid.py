@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import distance_transform_edt
 
 from ..errors import GoalError
 from ..types import Array
@@ -83,4 +82,6 @@ def _distance_to(target: NDArray[np.bool_], far: float) -> Array:
     """Distance, in cells, of each cell to the nearest target cell."""
     if not target.any():
         return np.full(target.shape, far)
+    from scipy.ndimage import distance_transform_edt  # takes a third of a node's start; few need it
+
     return np.asarray(distance_transform_edt(~target), dtype=np.float64)

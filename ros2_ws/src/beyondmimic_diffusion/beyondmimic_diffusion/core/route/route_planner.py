@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from skimage.graph import MCP_Geometric
 
 from ..errors import GoalError
 from ..parameters import param, validate
@@ -118,6 +117,8 @@ class RoutePlanner:
 
     def _search(self, costs: Array, start: Array, goal: Array) -> NDArray[np.intp]:
         """Cells of the cheapest way, shape (C, 2)."""
+        from skimage.graph import MCP_Geometric  # brings all of SciPy: most of those who import this plan no route
+
         first, last = (self._nearest_open(costs, place) for place in (start, goal))
         search = MCP_Geometric(costs, fully_connected=True)
         reached, _ = search.find_costs([first], [last])
