@@ -221,7 +221,7 @@ def test_a_robot_whose_planner_is_frozen_in_mid_walk_stands_and_walks_on_when_it
 @pytest.mark.sim
 @needs_policy
 def test_ctrl_c_in_the_middle_ends_every_process_and_still_writes_the_recording(tmp_path):
-    process = start(tmp_path, "--no-film", "--no-plots")
+    process = start(tmp_path, *LOCKSTEP, "--no-film", "--no-plots")
     assert process.stdout is not None
     lines: list[str] = []
     steering = threading.Event()
