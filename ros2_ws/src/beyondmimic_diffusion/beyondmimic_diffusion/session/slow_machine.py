@@ -37,6 +37,6 @@ def slowed(report: dict[str, Any]) -> str:
     if report["pacing"] != "auto" or factor is None or factor >= _SLOWED:
         return ""
     return (
-        f"simulated time ran at {factor:.2f} of real time, as fast as this machine makes plans; "
+        f"simulated time ran at {factor:.2f} of real time, as fast as this machine can with plans in time; "
         "what the robot does is the same"
     )
