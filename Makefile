@@ -17,7 +17,7 @@ define environment
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help sim setup setup-sim setup-isaaclab test-isaaclab test test-fast test-nightly test-faults soak bench-ticks check format ws train-smoke bench bench-robot clean
+.PHONY: help sim setup setup-sim setup-isaaclab test-isaaclab test test-fast test-nightly test-faults soak bench-ticks check format params ws train-smoke bench bench-robot clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -82,6 +82,10 @@ format:  ## format and fix what can be fixed
 	$(call environment,test)
 	$(VENV)/ruff format .
 	$(VENV)/ruff check --fix .
+
+params:  ## write config/*.param.yaml from the nodes' configuration dataclasses
+	$(call environment,test)
+	@$(VENV)/python -m scripts.parameters
 
 ws:  ## colcon build and test of ros2_ws
 	$(call environment,ws)

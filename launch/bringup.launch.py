@@ -1,9 +1,13 @@
 """The one entry: ``ros2 launch beyondmimic_diffusion bringup.launch.py sim:=mujoco``.
 
 Arguments, nodes and parameters come from ``beyondmimic_diffusion.graph``, as for the plain ``bringup``.
+
+``ros2 launch`` itself leaves its processes behind on SIGTERM, and sends them no signal when it gets a SIGINT that no
+terminal sent. Ours end in each case: they watch the launch (``ros/lifeline.py``), and are told here of the SIGINT.
 """
 
 import os
+import signal
 from functools import partial
 from pathlib import Path
 
@@ -12,16 +16,22 @@ from beyondmimic_diffusion.core.parameters import describe
 from beyondmimic_diffusion.graph import PACKAGE, BringupArguments, NodeSpec, arguments_from_launch, make_graph
 from beyondmimic_diffusion.preflight import check_machine, operator_notes
 from beyondmimic_diffusion.robot_io.command_lease import lease_path, robot_is_armed
+from beyondmimic_diffusion.ros.lifeline import started_by_us
 from launch.actions import (
     DeclareLaunchArgument,
+    EmitEvent,
     IncludeLaunchDescription,
     LogInfo,
     OpaqueFunction,
+    RegisterEventHandler,
     SetEnvironmentVariable,
     Shutdown,
     TimerAction,
 )
-from launch.events.process import ProcessExited
+from launch.event_handlers import OnShutdown
+from launch.events import Shutdown as LaunchShutdown
+from launch.events import matches_action
+from launch.events.process import ProcessExited, SignalProcess
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch_ros.actions import Node
 
@@ -42,8 +52,9 @@ def say_notes(context: LaunchContext) -> list[LogInfo]:
 
 
 def set_environment(context: LaunchContext) -> list[SetEnvironmentVariable]:
-    """What the arguments say of it, after the defaults."""
-    return [SetEnvironmentVariable(name, value) for name, value in _arguments(context).environment.items()]
+    """What the arguments say of it, after the defaults; and who has started the nodes."""
+    variables = {**_arguments(context).environment, **started_by_us()}
+    return [SetEnvironmentVariable(name, value) for name, value in variables.items()]
 
 
 def check(context: LaunchContext) -> None:
@@ -53,10 +64,10 @@ def check(context: LaunchContext) -> None:
     check_machine(arguments, {**ENVIRONMENT, **os.environ, **arguments.environment})
 
 
-def start_nodes(context: LaunchContext) -> list[Node]:
-    """The nodes of the table."""
+def start_nodes(context: LaunchContext) -> list[Action]:
+    """The nodes of the table, and how they are ended."""
     arguments = _arguments(context)
-    return [
+    nodes = [
         Node(
             package=PACKAGE,
             executable=spec.name,
@@ -72,6 +83,15 @@ def start_nodes(context: LaunchContext) -> list[Node]:
         )
         for spec in make_graph(arguments)
     ]
+    return [*nodes, RegisterEventHandler(OnShutdown(on_shutdown=partial(_interrupt, nodes)))]
+
+
+def _interrupt(nodes: list[Node], event: LaunchShutdown, context: LaunchContext) -> list[Action]:
+    """Pass a SIGINT on to our nodes, for which a second one changes nothing; other reasons launch passes on itself."""
+    if not event.due_to_sigint:
+        return []
+    signals = [SignalProcess(signal_number=signal.SIGINT, process_matcher=matches_action(node)) for node in nodes]
+    return [EmitEvent(event=event) for event in signals]
 
 
 def _on_exit(spec: NodeSpec, namespace: str, event: ProcessExited, context: LaunchContext) -> list[Action]:

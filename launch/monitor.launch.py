@@ -3,6 +3,7 @@
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from beyondmimic_diffusion.core.errors import ConfigError
 from beyondmimic_diffusion.graph import config_folder
+from beyondmimic_diffusion.ros.lifeline import prefix_for_others
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -31,15 +32,19 @@ def start_monitors(context: LaunchContext) -> list[Node | ExecuteProcess]:
     record = ["ros2", "bag", "record", "-s", "mcap", "--disable-keyboard-controls", "-o", output, "--topics", *topics]
     layout = str(config_folder() / "beyondmimic.rviz")
     sim_time = {"use_sim_time": LaunchConfiguration("use_sim_time").perform(context).lower() == "true"}
+    prefix = prefix_for_others()
     allowed = {"topic_whitelist": topics, **sim_time}
     makers = {
-        "rviz": lambda: Node(package="rviz2", executable="rviz2", arguments=["-d", layout], parameters=[sim_time]),
+        "rviz": lambda: Node(
+            package="rviz2", executable="rviz2", arguments=["-d", layout], parameters=[sim_time], prefix=prefix
+        ),
         "foxglove": lambda: Node(
             package="foxglove_bridge",
             executable="foxglove_bridge",
             parameters=[allowed],
+            prefix=prefix,
         ),
-        "record": lambda: ExecuteProcess(cmd=record, output="screen"),
+        "record": lambda: ExecuteProcess(cmd=record, output="screen", prefix=prefix),
     }
     return [makers[name]() for name in wanted]
 

@@ -3,6 +3,7 @@
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from beyondmimic_diffusion.core.errors import ConfigError
 from beyondmimic_diffusion.graph import find_joy_config
+from beyondmimic_diffusion.ros.lifeline import prefix_for_others
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -30,6 +31,7 @@ def start_joy(context: LaunchContext) -> list[Node]:
                 {"device_id": int(device)},
             ],
             output="screen",
+            prefix=prefix_for_others(),
         )
     ]
 

@@ -1,7 +1,6 @@
 """config/*.param.yaml against the dataclasses that the nodes declare."""
 
 import ast
-import importlib
 from pathlib import Path
 
 import pytest
@@ -11,26 +10,11 @@ pytest.importorskip("rclpy", reason="the nodes' configuration classes live besid
 pytest.importorskip("beyondmimic_msgs.msg", reason="beyondmimic_msgs is not built")
 
 from beyondmimic_diffusion.core.parameters import describe, from_mapping  # noqa: E402
-from beyondmimic_diffusion.ros.parameters import value_of  # noqa: E402
+
+from scripts.parameters import CLASSES, config_class, main, parameter_file  # noqa: E402
 
 pytestmark = pytest.mark.ros
 CONFIG = Path(__file__).resolve().parents[2] / "config"
-CLASSES = {
-    "mujoco_sim": "SimConfig",
-    "state_estimator": "StateEstimatorConfig",
-    "diffusion_planner": "DiffusionPlannerConfig",
-    "guidance_task_server": "GuidanceTaskServerConfig",
-    "action_executor": "ActionExecutorParameters",
-    "supervisor": "SupervisorParameters",
-}
-DELIBERATE: dict[tuple[str, str], object] = {}
-"""Where the files differ from the library's defaults; each says why at its line."""
-SET_BY_START_UP = {"policy"}
-"""Needs a folder, which only the start-up knows."""
-
-
-def config_class(node):
-    return getattr(importlib.import_module(f"beyondmimic_diffusion.nodes.{node}_node"), CLASSES[node])
 
 
 def parameters(node):
@@ -39,22 +23,37 @@ def parameters(node):
     return content[f"/**/{node}"]["ros__parameters"]
 
 
-@pytest.mark.parametrize("node", CLASSES)
-def test_the_file_has_valid_values_for_known_names_only(node):
-    from_mapping(config_class(node), parameters(node))
+def flat(tree, prefix=""):
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 @pytest.mark.parametrize("node", CLASSES)
-def test_the_file_lists_every_parameter_with_its_default_or_a_deliberate_other_value(node):
-    config = from_mapping(config_class(node), parameters(node))
-    text = (CONFIG / f"{node}.param.yaml").read_text()
+def test_the_committed_file_is_what_make_params_writes(node):
+    assert (CONFIG / f"{node}.param.yaml").read_text() == parameter_file(node), "run `make params`"
+
+
+def test_checking_the_committed_files_writes_nothing_and_finds_them_right(capsys):
+    assert main(["--check"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("node", CLASSES)
+def test_the_file_lists_every_parameter_but_the_policys_folder_and_reads_as_the_defaults(node):
+    listed = dict(flat(parameters(node)))
+    assert set(listed) == {spec.name for spec in describe(config_class(node))} - {"policy"}
+    assert from_mapping(config_class(node), parameters(node)) == config_class(node)()
+
+
+@pytest.mark.parametrize("node", CLASSES)
+def test_the_file_says_of_each_parameter_whether_it_is_live(node):
+    lines = (CONFIG / f"{node}.param.yaml").read_text().splitlines()
     for spec in describe(config_class(node)):
-        if spec.name in SET_BY_START_UP:
-            continue
-        assert f"{spec.name.rsplit('.', 1)[-1]}:" in text, spec.name
-        default = DELIBERATE.get((node, spec.name), spec.default)
-        expected = pytest.approx(default, abs=1e-6) if isinstance(default, float) else default
-        assert value_of(config, spec.name) == expected, spec.name
+        said = [line for line in lines if line.lstrip().startswith(f"# {spec.doc}")]
+        assert all(line.endswith(("; live)", "(live)")) == spec.live for line in said), spec.name
 
 
 @pytest.mark.parametrize("node", CLASSES)

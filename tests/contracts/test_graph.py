@@ -190,7 +190,9 @@ def test_arguments_are_read_from_words_and_known_under_the_names_of_other_stacks
         (["headless:=perhaps"], "neither true nor false"),
         (["unitree_domain:=one"], "not a whole number"),
         (["blend_time:=slowly"], "not a number"),
-        (["blend_time:=60"], r"0.0 .. 20.0 s"),
+        (["blend_time:=60"], r"0.02 .. 20.0 s, or auto"),
+        (["blend_time:=0"], r"0.02 .. 20.0 s, or auto"),
+        (["blend_time:=nan"], r"0.02 .. 20.0 s, or auto"),
         (["start_posture:=crouch"], "one of 'stand'"),
     ],
 )
@@ -280,7 +282,15 @@ def test_namespace_remaps_and_files_appear_on_the_command_line(policy):
 
 
 @pytest.mark.parametrize(
-    ("words", "blend"), [([], None), (["blend_time:=1.5"], 1.5), (REAL, 3.0), ([*REAL, "blend_time:=5"], 5.0)], ids=str
+    ("words", "blend"),
+    [
+        ([], None),
+        (["blend_time:=1.5"], 1.5),
+        (REAL, 3.0),
+        ([*REAL, "blend_time:=5"], 5.0),
+        ([*REAL, "blend_time:=auto"], 3.0),
+    ],
+    ids=str,
 )
 def test_a_real_robot_is_brought_to_its_stand_pose_slowly_unless_told_otherwise(policy, words, blend):
     assert by_name(policy, *words)["action_executor"].parameters.get("blend_time") == blend

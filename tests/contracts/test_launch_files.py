@@ -44,7 +44,7 @@ def test_bringup_makes_the_nodes_of_the_table_with_their_files_and_names(tmp_pat
     for spec in describe(BringupArguments):
         value = spec.default if spec.name != "policy" else str(tmp_path)
         context.launch_configurations[spec.name] = str(value).lower() if isinstance(value, bool) else str(value)
-    nodes = loaded.start_nodes(context)
+    nodes = [action for action in loaded.start_nodes(context) if isinstance(action, loaded.Node)]
     from beyondmimic_diffusion.graph import make_graph
 
     table = make_graph(BringupArguments(policy=str(tmp_path)))

@@ -178,3 +178,17 @@ def test_a_goal_that_no_cost_serves_is_refused(steering: Steering):
 def test_a_gain_outside_its_range_is_refused():
     with pytest.raises(ConfigError, match="integrator_gain"):
         SteeringConfig(integrator_gain=-0.1)
+
+
+def test_another_limit_counts_from_the_next_plan_on_and_a_gain_of_zero_forgets_what_was_learned(steering: Steering):
+    def correction() -> float:
+        terms = steering.terms([JoystickGoal((0.5, 0.0))], context(), np.array([[0.25, 0.0]]), DT)
+        return float(served_velocity(terms)[0, 0]) - 0.5
+
+    for _ in range(60):
+        learned = correction()
+    assert learned == pytest.approx(LIMIT)
+    steering.retune(SteeringConfig(integrator_gain=GAIN, integrator_limit=0.1))
+    assert correction() == pytest.approx(0.1)
+    steering.retune(SteeringConfig(integrator_gain=0.0, integrator_limit=LIMIT))
+    assert correction() == 0.0

@@ -129,3 +129,30 @@ def test_clearing_the_goals_means_to_stand(ros):
     ros.until(lambda: operator.newest() == (0.4, 0.0, 0.0), lambda: operator.command(0.4))
     assert ros.ask("guidance/clear").success
     ros.until(lambda: operator.newest() == (0.0, 0.0, 0.0))
+
+
+def test_a_command_and_a_stick_are_forwarded_as_they_come_and_wait_for_no_tick(ros):
+    operator = Operator(ros)
+    ros.until(lambda: operator.goals)
+    operator.node._timer.cancel()  # the tick
+    operator.command(0.3)
+    ros.until(lambda: operator.newest() == (0.3, 0.0, 0.0))
+    operator.sticks(0.0, held=False)
+    ros.until(lambda: operator.node._joy._seen_neutral)
+    operator.sticks(1.0, held=True)
+    ros.until(lambda: operator.newest()[0] == pytest.approx(0.5 * 0.8))
+
+
+def test_a_flood_of_commands_gives_a_goal_each_20_ms_and_the_newest_command_is_never_left_out(ros):
+    operator = Operator(ros)
+    ros.until(lambda: operator.goals)
+    operator.node._timer.cancel()
+    del operator.goals[:]
+    for number in range(1, 501):
+        operator.command(0.001 * number)
+        ros.spin(0.001)
+    ros.until(lambda: operator.newest() == (0.5, 0.0, 0.0))
+    stamps = [time_from_msg(goal.header.stamp) for goal in operator.goals]
+    assert len(stamps) <= (stamps[-1] - stamps[0]) / 0.02 + 2
+    speeds = [wish(goal)[0] for goal in operator.goals]
+    assert speeds == sorted(set(speeds))

@@ -17,14 +17,14 @@ pytestmark = pytest.mark.ros
 
 @dataclass(frozen=True)
 class Inner:
-    tilt: float = param(0.8, unit="rad", lo=0.1, hi=1.5, doc="Tilt at which we give up.")
+    tilt: float = param(0.8, unit="rad", lo=0.1, hi=1.5, doc="Tilt at which we give up.", live=True)
 
 
 @dataclass(frozen=True)
 class Config:
-    gain: float = param(1.0, lo=0.0, hi=2.0, doc="Gain.")
+    gain: float = param(1.0, lo=0.0, hi=2.0, doc="Gain.", live=True)
     tries: int = param(3, lo=1, doc="How often to try.")
-    mode: str = param("hold", choices=("hold", "linear"), doc="How.", read_only=True)
+    mode: str = param("hold", choices=("hold", "linear"), doc="How.")
     gains: tuple[float, ...] = param((1.0, 2.0), doc="Gains.")
     watchdog: Inner = field(default_factory=Inner)
 
@@ -73,7 +73,8 @@ def test_tools_see_sentence_unit_and_range(make):
     assert tilt.description == "Tilt at which we give up. [rad]"
     assert (tilt.floating_point_range[0].from_value, tilt.floating_point_range[0].to_value) == (0.1, 1.5)
     assert tries.integer_range[0].from_value == 1
-    assert mode.read_only
+    assert mode.read_only and tries.read_only
+    assert not tilt.read_only
     assert "'linear'" in mode.additional_constraints
 
 
@@ -81,15 +82,32 @@ def test_a_live_change_is_checked_passed_on_and_visible_in_the_configuration(mak
     node, parameters = make()
     seen = []
     parameters.on_change(seen.append)
-    assert node.set_parameters([Parameter("watchdog.tilt", value=1.2)])[0].successful
-    assert parameters.config.watchdog.tilt == 1.2
+    assert node.set_parameters_atomically([Parameter("watchdog.tilt", value=1.2)]).successful
+    assert parameters.config.watchdog.tilt == node.get_parameter("watchdog.tilt").value == 1.2
     assert seen == [parameters.config]
 
 
-@pytest.mark.parametrize(("name", "value"), [("gain", 3.0), ("mode", "linear"), ("gain", "much")])
-def test_a_live_change_that_is_out_of_range_read_only_or_of_another_type_is_refused_and_nothing_changes(
-    make, name, value
-):
+def test_a_live_change_that_the_node_refuses_changes_nothing_and_the_reason_reaches_the_caller(make):
     node, parameters = make()
-    assert not node.set_parameters([Parameter(name, value=value)])[0].successful
+    parameters.on_change(lambda config: "not while it moves" if config.gain > 1.0 else None)
+    refused = node.set_parameters_atomically([Parameter("gain", value=1.5)])
+    assert (refused.successful, refused.reason) == (False, "not while it moves")
+    assert parameters.config.gain == node.get_parameter("gain").value == 1.0
+    assert node.set_parameters_atomically([Parameter("gain", value=0.5)]).successful
+
+
+@pytest.mark.parametrize("name", ["mode", "tries", "use_sim_time"])
+def test_what_is_read_at_start_cannot_be_set_later_and_the_reason_says_where_it_can(make, name):
+    node, parameters = make()
+    value = {"mode": "linear", "tries": 5, "use_sim_time": True}[name]
+    refused = node.set_parameters_atomically([Parameter(name, value=value), Parameter("gain", value=0.5)])
+    assert not refused.successful
+    assert refused.reason == f"{name} is read at start; set it in the parameter file or launch argument and restart"
+    assert parameters.config == Config()
+
+
+@pytest.mark.parametrize("value", [3.0, float("nan"), "much"])
+def test_a_live_change_that_is_out_of_range_or_of_another_type_is_refused_and_nothing_changes(make, value):
+    node, parameters = make()
+    assert not node.set_parameters_atomically([Parameter("gain", value=value)]).successful
     assert parameters.config == Config()

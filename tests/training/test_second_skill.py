@@ -140,7 +140,7 @@ def expected_kind(frame: int) -> str:
 def test_windows_are_sorted_by_where_the_second_skill_begins_and_ends(source):
     sampler = WindowSampler(source, SHARES, source.centres(0.0, validation=False))
     centres = source.centres(0.0, validation=False)
-    assert sampler._skill_groups(centres).tolist() == [expected_kind(c) for c in centres]
+    assert sampler.kinds(centres).tolist() == [expected_kind(c) for c in centres]
 
 
 def test_windows_come_with_their_shares_and_those_that_enter_are_marked(source):

@@ -13,6 +13,7 @@ from beyondmimic_diffusion.core.errors import BeyondMimicError
 COMMANDS = {
     "collect": ("beyondmimic_training.collect.command", "record experts into a data set"),
     "clip": ("beyondmimic_training.clip", "record a motion that the policy can be led into"),
+    "motion": ("beyondmimic_training.motions.command", "check and convert motion files of others"),
     "train": ("beyondmimic_training.train", "train a denoiser on data sets"),
     "export": ("beyondmimic_training.export_onnx", "checkpoint -> ONNX, manifest and golden vectors"),
     "build-engine": ("beyondmimic_training.build_engine", "policy folder -> TensorRT engine for the GPU here, proved"),

@@ -109,12 +109,15 @@ class TrainConfig:
     precision: str = "auto"
     """``auto``, ``fp32`` or ``bf16``."""
     compile: bool = True
+    windows_on: str = "auto"
+    """Where batches are made: ``host`` (a thread of the CPU), ``device`` (all frames in the GPU's memory), or ``auto``:
+    on the device if it is a GPU."""
     checkpoint_minutes: float = 5.0
     log_every: int = 25
     validate_every: int = 500
     init_from: str = ""
-    """Checkpoint whose weights (not optimiser) the run starts from; empty for none. Its plans may be shorter: steps
-    beyond them begin with the position embedding of its last one."""
+    """Checkpoint, or policy folder, whose weights (not optimiser) the run starts from; empty for none. Its plans may be
+    shorter: steps beyond them begin with the position embedding of its last one."""
     init_normalizers: bool = True
     """Take its normalisers too; false: statistics of this run's data (where that reaches further)."""
     wandb: str = ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from typing import NamedTuple
 
@@ -96,16 +98,16 @@ class WindowSource:
         self.first_frame: NDArray[np.int64] = np.repeat(dataset.starts, dataset.lengths)
         """First frame of each frame's episode."""
         stride = model.setpoints_per_step
-        self._state_offsets = stride * np.arange(-model.history_len, model.horizon + 1)
-        self._history_offsets = np.arange(-stride * model.history_len, 0)
-        self._action_offsets = np.arange(stride * model.action_horizon)
+        self.state_offsets: NDArray[np.int64] = stride * np.arange(-model.history_len, model.horizon + 1)
+        self.history_offsets: NDArray[np.int64] = np.arange(-stride * model.history_len, 0)
+        self.action_offsets: NDArray[np.int64] = np.arange(stride * model.action_horizon)
         self.first, self.last = self._usable(dataset.starts, dataset.lengths)
         self.delay: Array = np.repeat([float(row.get("delay", 0.0)) for row in dataset.episodes], dataset.lengths)
         """Action delay of each frame's episode [s]."""
 
     def _usable(self, start: NDArray[np.integer], length: NDArray[np.integer]) -> tuple[NDArray, NDArray]:
-        before = -int(self._state_offsets[0])
-        after = max(int(self._state_offsets[-1]), int(self._action_offsets[-1]))
+        before = -int(self.state_offsets[0])
+        after = max(int(self.state_offsets[-1]), int(self.action_offsets[-1]))
         keep = length > before + after
         if not keep.any():
             raise DatasetError(
@@ -129,12 +131,12 @@ class WindowSource:
             index: Frames of the current step, shape (B,).
             mirrored: Which windows to reflect left to right, shape (B,).
         """
-        steps = index[:, None] + self._state_offsets
+        steps = index[:, None] + self.state_offsets
         now = CharacterFrame(self.frame.xy[index][:, None], self.frame.yaw[index][:, None])
         pose = relative_frame(CharacterFrame(self.frame.xy[steps], self.frame.yaw[steps]), now)
         states = self.representation.transform(self.local[steps], pose)
-        executed = self.executed[index[:, None] + self._history_offsets]
-        actions = self.clean[index[:, None] + self._action_offsets]
+        executed = self.executed[index[:, None] + self.history_offsets]
+        actions = self.clean[index[:, None] + self.action_offsets]
         states = np.where(mirrored[:, None, None], self.mirror.states(states), states)
         executed = np.where(mirrored[:, None, None], self.mirror.joints(executed), executed)
         actions = np.where(mirrored[:, None, None], self.mirror.joints(actions), actions)
@@ -171,9 +173,13 @@ def _in_pieces(
     """Local features of all frames, computed in pieces to bound memory."""
     count = len(sequence.root_pos_w)
     out = np.empty((count, representation.dim), dtype=np.float32)
-    for start in range(0, count, size):
+
+    def encode(start: int) -> None:
         piece = slice(start, min(start + size, count))
         out[piece] = representation.encode_local(sequence[piece])
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # NumPy releases the interpreter in large operations
+        list(pool.map(encode, range(0, count, size)))
     return out
 
 
@@ -192,7 +198,7 @@ class WindowSampler:
         after = source.command[np.minimum(centres + reach, last)]
         was, will = (np.abs(c).max(axis=1) > _MOVING for c in (before, after))
         changed = np.abs(after - before).max(axis=1) > 0.1
-        kind = self._skill_groups(centres)
+        kind = self.kinds(centres)
         seconds = {"second_skill": config.second_skill, "entering": config.entering, "leaving": config.leaving}
         skills = {name: share for name, share in seconds.items() if (kind == name).any() and share > 0.0}
         first = 1.0 - sum(skills.values())
@@ -220,7 +226,7 @@ class WindowSampler:
         shares = np.array([share for *_, share in self.groups.values()])
         self._shares = shares / shares.sum()
 
-    def _skill_groups(self, centres: NDArray[np.integer]) -> NDArray[np.str_]:
+    def kinds(self, centres: NDArray[np.integer]) -> NDArray[np.str_]:
         """``first``, ``second_skill``, ``entering``, ``leaving`` or ``unclear`` for each window, shape (n,)."""
         source = self.source
         end = centres + source.model.horizon * source.model.setpoints_per_step
@@ -260,7 +266,7 @@ class WindowSampler:
     def batch(self, size: int, rng: np.random.Generator, state_norm: Normalizer, action_norm: Normalizer) -> Batch:
         """Draw, cut, mirror and normalise."""
         index = self.draw(size, rng)
-        kind = self._skill_groups(index)
+        kind = self.kinds(index)
         # A mirrored walk is a walk; a mirrored dance is another dance, which nobody asked for.
         mirrored = (rng.random(size) < (0.5 if self.config.mirror else 0.0)) & (kind == "first")
         windows = self.source.windows(index, mirrored)

@@ -25,11 +25,11 @@ class Ema:
         """Move the average towards the model's weights."""
         decay = self.decay
         self.step += 1
-        for name, value in model.state_dict().items():
-            if value.dtype.is_floating_point:
-                self.weights[name].lerp_(value, 1.0 - decay)
-            else:
-                self.weights[name].copy_(value)
+        now = model.state_dict()
+        moving = [name for name, value in now.items() if value.dtype.is_floating_point]
+        torch._foreach_lerp_([self.weights[name] for name in moving], [now[name] for name in moving], 1.0 - decay)
+        for name in now.keys() - set(moving):
+            self.weights[name].copy_(now[name])
 
     def state_dict(self) -> dict[str, Tensor | int]:
         """Weights and step count, to resume from."""

@@ -9,7 +9,12 @@ from .config import LevelConfig
 
 
 def draw_levels(
-    batch: int, length: int, num_levels: int, config: LevelConfig, generator: torch.Generator | None = None
+    batch: int,
+    length: int,
+    num_levels: int,
+    config: LevelConfig,
+    generator: torch.Generator | None = None,
+    device: torch.device | None = None,
 ) -> Tensor:
     """Noise levels of one modality, in three joint distributions; over all tokens each of 0 .. K-1 is equally frequent.
 
@@ -19,19 +24,20 @@ def draw_levels(
     Returns:
         Integers, shape (batch, length).
     """
-    independent = torch.randint(num_levels, (batch, length), generator=generator)
+    independent = torch.randint(num_levels, (batch, length), generator=generator, device=device)
     shared = independent[:, :1].expand(-1, length)
     ramp = independent.sort(dim=1).values
-    kind = torch.rand(batch, 1, generator=generator)
+    kind = torch.rand(batch, 1, generator=generator, device=device)
     return torch.where(kind < config.shared, shared, torch.where(kind < config.shared + config.ramp, ramp, independent))
 
 
 def commit_prefix(action_levels: Tensor, config: LevelConfig, generator: torch.Generator | None = None) -> Tensor:
     """Set the first actions of some windows to level 0: actions that are already on their way to the motors."""
     batch, length = action_levels.shape
-    count = torch.randint(1, config.max_committed + 1, (batch, 1), generator=generator)
-    chosen = torch.rand(batch, 1, generator=generator) < config.committed
-    return torch.where(chosen & (torch.arange(length) < count), 0, action_levels)
+    device = action_levels.device
+    count = torch.randint(1, config.max_committed + 1, (batch, 1), generator=generator, device=device)
+    chosen = torch.rand(batch, 1, generator=generator, device=device) < config.committed
+    return torch.where(chosen & (torch.arange(length, device=device) < count), 0, action_levels)
 
 
 def hold_keyframes(
@@ -46,9 +52,10 @@ def hold_keyframes(
         generator: Of random numbers.
     """
     batch, length = state_levels.shape
-    count = torch.randint(1, 4, (batch, 1), generator=generator)
-    order = torch.rand(batch, length, generator=generator).argsort(dim=1).argsort(dim=1)  # a random permutation each
-    chosen = (torch.rand(batch, 1, generator=generator) < config.keyframes) | entering[:, None]
+    device = state_levels.device
+    count = torch.randint(1, 4, (batch, 1), generator=generator, device=device)
+    order = torch.rand(batch, length, generator=generator, device=device).argsort(dim=1).argsort(dim=1)  # permutations
+    chosen = (torch.rand(batch, 1, generator=generator, device=device) < config.keyframes) | entering[:, None]
     held = chosen & (order < count)
     held[:, -1] |= entering
     return torch.where(held, 0, state_levels)

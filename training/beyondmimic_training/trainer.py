@@ -15,7 +15,7 @@ import torch.distributed as dist
 from beyondmimic_diffusion.core.diffusion.attention import TokenLayout
 from beyondmimic_diffusion.core.diffusion.denoiser import DenoiserConfig, StateActionDenoiser
 from beyondmimic_diffusion.core.diffusion.scheduler import NoiseScheduler
-from beyondmimic_diffusion.core.errors import ArtifactError
+from beyondmimic_diffusion.core.errors import ArtifactError, ConfigError
 from beyondmimic_diffusion.core.state import Normalizer
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -24,7 +24,9 @@ from tqdm import tqdm
 from .config import TrainConfig
 from .curves import Curves
 from .dataset import Batch, WindowSampler, WindowSource
+from .device_windows import DeviceWindows
 from .ema import Ema
+from .exported_weights import policy_weights
 from .loss import co_diffusion_loss, commit_prefix, draw_levels, hold_keyframes
 from .optimizers import learning_rate_factor, make_optimizers, progress
 from .prefetch import Prefetcher
@@ -80,6 +82,7 @@ class Trainer:
         self.out = Path(config.out)
         if config.init_from:
             self._start_from(Path(config.init_from))
+        self._windows: DeviceWindows | None = None
 
     @property
     def done(self) -> float:
@@ -93,10 +96,19 @@ class Trainer:
         return np.random.default_rng([self.config.seed, self.world.rank, step, *purpose])
 
     def _batch(self, step: int) -> Batch:
+        if self._windows is not None:
+            generator = torch.Generator(self.world.device).manual_seed(int(self._stream(step, 1).integers(2**62)))
+            return self._windows.batch(self.config.batch_size, generator)
         return self.sampler.batch(self.config.batch_size, self._stream(step, 1), self.state_norm, self.action_norm)
 
+    def _windows_belong_on_device(self) -> bool:
+        asked = self.config.windows_on
+        if asked not in ("auto", "host", "device"):
+            raise ConfigError(f"windows_on '{asked}' is unknown; known are auto, host and device")
+        return asked == "device" or (asked == "auto" and self.world.device.type == "cuda")
+
     def _tensors(self, batch: Batch) -> list[Tensor]:
-        return [torch.from_numpy(a).to(self.world.device, non_blocking=True) for a in batch]
+        return [torch.as_tensor(a).to(self.world.device, non_blocking=True) for a in batch]
 
     def _noised(self, clean: Tensor, levels: Tensor) -> Tensor:
         abar = self.alpha_bar[levels][..., None]
@@ -106,9 +118,11 @@ class Trainer:
         """Loss of one batch at freshly drawn noise levels."""
         history, current, states, actions, entering = self._tensors(batch)
         m, levels = self.config.model, self.config.levels
-        state_levels = draw_levels(len(states), m.horizon, m.num_levels, levels)
-        state_levels = hold_keyframes(state_levels, entering.cpu(), levels).to(states.device)
-        action_levels = draw_levels(len(states), m.action_horizon, m.num_levels, levels)
+        # Drawn on the CPU where the batch was: a run gives the same weights whatever GPU it is resumed on.
+        place = states.device if self._windows is not None else torch.device("cpu")
+        state_levels = draw_levels(len(states), m.horizon, m.num_levels, levels, device=place)
+        state_levels = hold_keyframes(state_levels, entering.to(place), levels).to(states.device)
+        action_levels = draw_levels(len(states), m.action_horizon, m.num_levels, levels, device=place)
         if not levels.independent:
             state_levels = state_levels[:, :1].expand(-1, m.horizon)
             action_levels = state_levels[:, :1].expand(-1, m.action_horizon)
@@ -164,16 +178,20 @@ class Trainer:
         if self.config.compile:
             forward = torch.compile(forward, dynamic=False)  # type: ignore[assignment]
         numbers = itertools.count(self.step)
-        batches = Prefetcher(lambda: self._batch(next(numbers)))
+        if self._windows_belong_on_device():
+            self._windows = DeviceWindows(self.sampler, self.state_norm, self.action_norm, self.world.device)
+        prefetcher = None if self._windows is not None else Prefetcher(lambda: self._batch(next(numbers)))
+        batches = map(self._batch, numbers) if prefetcher is None else iter(prefetcher)
         writer = Curves(self.out, self.config) if self.world.leads else None
         try:
             # On a CPU the fused attention's backward pass takes a quarter of a step at our 29 tokens; plain products
             # do not.
             backends = [SDPBackend.MATH] if self.world.device.type == "cpu" else [SDPBackend.FLASH_ATTENTION, *_OTHERS]
             with sdpa_kernel(backends):
-                self._loop(forward, iter(batches), writer)
+                self._loop(forward, batches, writer)
         finally:
-            batches.close()
+            if prefetcher is not None:
+                prefetcher.close()
             if writer:
                 writer.close()
         self.save()
@@ -184,15 +202,14 @@ class Trainer:
         bar = tqdm(total=config.steps, initial=self.step, disable=not self.world.leads, mininterval=5.0, unit="step")
         started, before = time.monotonic(), self.seconds
         saved = started
-        totals = np.zeros(3)
+        totals = torch.zeros(3, device=self.world.device)
         while self.done < 1.0:
-            losses = self._update(forward, next(batches))
-            totals += [float(x) for x in losses]
+            totals += torch.stack(self._update(forward, next(batches)))  # read seldom: reading waits for a GPU
             self.seconds = self._agreed(before + time.monotonic() - started)
             bar.update(1)
             if self.step % config.log_every == 0:
-                mean = totals / config.log_every
-                totals[:] = 0.0
+                mean = totals.cpu().numpy() / config.log_every
+                totals.zero_()
                 bar.set_postfix(loss=f"{mean[0]:.4f}", state=f"{mean[1]:.4f}", action=f"{mean[2]:.4f}", refresh=False)
                 if writer:
                     factor = learning_rate_factor(self.step, self.done, config)
@@ -284,7 +301,7 @@ class Trainer:
 
     def _start_from(self, path: Path) -> None:
         """Take averaged weights, and unless told otherwise normalisers, of another run, but not its optimiser."""
-        data = load_checkpoint(path)
+        data = policy_weights(path) if path.is_dir() else load_checkpoint(path)
         averaged = {k.removeprefix("weights."): v for k, v in data["ema"].items() if k != "step"}
         saved = DenoiserConfig(**data["network_config"])
         averaged["position"] = _stretched(averaged["position"], saved.layout, self.network_config.layout)

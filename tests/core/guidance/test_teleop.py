@@ -4,7 +4,7 @@ import math
 
 import pytest
 from beyondmimic_diffusion.core.errors import GoalError
-from beyondmimic_diffusion.core.guidance.teleop import JoyConfig, JoyMapping, VelocityLimits, VelocityTask
+from beyondmimic_diffusion.core.guidance.teleop import CommandPace, JoyConfig, JoyMapping, VelocityLimits, VelocityTask
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,3 +84,13 @@ def test_a_renewed_command_lives_on_and_a_stopped_one_does_not():
     assert task.remaining(0.7) == pytest.approx(0.2)
     task.stop()
     assert not task.active(0.7)
+
+
+def test_commands_are_forwarded_at_once_but_at_most_once_a_period():
+    pace = CommandPace(0.02)
+    assert pace.wait(5.0) == 0.0
+    assert pace.wait(5.005) == pytest.approx(0.015)
+    assert pace.wait(5.015) == pytest.approx(0.005)
+    assert pace.wait(5.021) == 0.0
+    assert pace.wait(5.03) == pytest.approx(0.011)
+    assert pace.wait(9.0) == 0.0

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from beyondmimic_diffusion.core.engine import PolicyManifest
 from beyondmimic_diffusion.core.errors import ConfigError
 from tqdm import tqdm
 
@@ -56,12 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="where Isaac Lab runs: cpu or cuda:0")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same episodes")
     parser.add_argument("--config", type=Path, help="YAML file with settings that differ from the defaults")
+    parser.add_argument("--policy", help="policy folder: it drives for short stretches, the expert labels (DAgger)")
     parser.add_argument("--expert", help="name of the Stage 1 policy; overrides the configuration")
 
 
 def main(args: argparse.Namespace) -> int:
     """Run ``collect``; returns the exit status."""
-    config = load_config(args.config, args.expert, args.backend, args.envs)
+    config = load_config(args.config, args.expert, args.backend, args.envs, args.policy)
     if config.backend == "isaaclab" and not installed_version():
         return _hand_over(args, config)
     hours = args.hours
@@ -81,7 +83,7 @@ def _hand_over(args: argparse.Namespace, config: CollectConfig) -> int:
     if not python.is_file():
         raise ConfigError(f"backend 'isaaclab' needs Isaac Lab, which is not installed; '{SETUP}' brings it")
     command = [str(python), "-m", "beyondmimic_training", "collect", "--backend", "isaaclab"]
-    for name in ("out", "hours", "minutes", "workers", "seed", "config", "expert", "envs", "device"):
+    for name in ("out", "hours", "minutes", "workers", "seed", "config", "expert", "envs", "device", "policy"):
         value = getattr(args, name)
         if value is not None:
             command += [f"--{name}", str(value)]
@@ -90,7 +92,11 @@ def _hand_over(args: argparse.Namespace, config: CollectConfig) -> int:
 
 
 def load_config(
-    file: Path | None, expert: str | None = None, backend: str | None = None, envs: int | None = None
+    file: Path | None,
+    expert: str | None = None,
+    backend: str | None = None,
+    envs: int | None = None,
+    policy: str | None = None,
 ) -> CollectConfig:
     """Defaults, changed by a YAML file and by the command line.
 
@@ -103,9 +109,13 @@ def load_config(
         if not isinstance(values, dict):
             raise ConfigError(f"'{file}' must hold a mapping of settings; got a {type(values).__name__}")
     given = {"expert": expert, "backend": backend, "robots": envs}
+    if policy is not None:
+        values["dagger"] = {**values.get("dagger", {}), "policy": policy}
     config: CollectConfig = config_from_dict(values | {k: v for k, v in given.items() if v is not None})
     if config.backend not in BACKENDS:
         raise ConfigError(f"setting 'backend' is one of {BACKENDS}; got {config.backend!r}")
+    if config.dagger.policy:
+        PolicyManifest.load(config.dagger.policy)  # here, not in each worker
     if config.robots < 1:
         raise ConfigError(f"setting 'robots' (--envs) is at least 1; got {config.robots}")
     return config

@@ -71,7 +71,7 @@ def draw_episode(config: CollectConfig, seed: tuple[int, ...]) -> EpisodePlan:
         push_kind=push_kind,
         delay=_uniform(rng, config.physics.action_delay),
         observation_noise=_draw_observation_noise(config.noise, rng),
-        physics=_draw_physics(config, rng),
+        physics=_draw_physics(config, rng, np.random.default_rng((*seed, 3))),
         yaw=rng.uniform(-np.pi, np.pi),
         joint_pos=np.clip(g1.DEFAULT_JOINT_POS + rng.normal(0.0, 0.03, g1.NUM_JOINTS), *g1.JOINT_POS_LIMITS.T),
     )
@@ -172,14 +172,16 @@ def _draw_observation_noise(config: NoiseConfig, rng: np.random.Generator) -> Ob
     )
 
 
-def _draw_physics(config: CollectConfig, rng: np.random.Generator) -> Physics:
+def _draw_physics(config: CollectConfig, rng: np.random.Generator, common: np.random.Generator) -> Physics:
+    """``common`` draws what came later, so that older settings give the episodes that they always gave."""
     ranges = config.physics
+    stiffness, damping = common.uniform(*ranges.gain_scale_all, 2)
     return Physics(
         friction=_uniform(rng, ranges.friction),
         mass_scale=_uniform(rng, ranges.mass_scale),
         payload=_uniform(rng, ranges.payload),
-        kp_scale=rng.uniform(*ranges.gain_scale, g1.NUM_JOINTS),
-        kd_scale=rng.uniform(*ranges.gain_scale, g1.NUM_JOINTS),
+        kp_scale=stiffness * rng.uniform(*ranges.gain_scale, g1.NUM_JOINTS),
+        kd_scale=damping * rng.uniform(*ranges.gain_scale, g1.NUM_JOINTS),
         joint_damping=np.full(g1.NUM_JOINTS, _uniform(rng, ranges.joint_damping)),
         joint_offset=rng.uniform(-ranges.joint_offset, ranges.joint_offset, g1.NUM_JOINTS),
     )

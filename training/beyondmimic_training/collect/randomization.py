@@ -105,12 +105,26 @@ class PhysicsConfig:
     """On the torso [kg]."""
     gain_scale: Range = (0.9, 1.1)
     """Of kp and kd, each joint on its own."""
+    gain_scale_all: Range = (1.0, 1.0)
+    """Of kp and kd, one factor for all joints, on top of each joint's own."""
     joint_damping: Range = (0.0, 0.1)
     """Viscous friction, one value for all joints [N m s/rad]."""
     joint_offset: float = 0.02
     """Largest encoder offset [rad]."""
     action_delay: Range = (0.0, 0.05)
     """From an expert's decision to the motors [s]. The label is always the decision itself."""
+
+
+@dataclass(frozen=True)
+class DaggerConfig:
+    """A policy drives now and then, and the expert labels the states that it visits."""
+
+    policy: str = ""
+    """Its folder; empty for none."""
+    burst: Range = (0.2, 1.0)
+    """Length of the stretches that it drives [s]."""
+    pause: Range = (0.2, 1.5)
+    """Time between two of them, in which the expert drives [s]."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +149,7 @@ class CollectConfig:
     command: CommandConfig = field(default_factory=CommandConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     skill: SkillConfig = field(default_factory=SkillConfig)
+    dagger: DaggerConfig = field(default_factory=DaggerConfig)
     push: PushConfig = field(default_factory=PushConfig)
     physics: PhysicsConfig = field(default_factory=PhysicsConfig)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from ..experts import CONTROL_DT, RobotBatch, SwitchingExpert, make_expert
 from .episode import EpisodePlan
 from .fleet import MujocoFleet, RobotFleet
+from .policy_driver import PolicyDriver, draw_bursts
 from .randomization import CollectConfig
 
 FALLEN_PELVIS_HEIGHT = 0.45
@@ -45,6 +47,7 @@ class Rollout:
         self._expert = SwitchingExpert([make_expert(name) for name in names])
         self._fleet: RobotFleet = MujocoFleet(config) if fleet is None else fleet
         self._kinematics = Kinematics()
+        self._policy = PolicyDriver(Path(config.dagger.policy), config.robots) if config.dagger.policy else None
 
     def run(self, plans: Sequence[EpisodePlan]) -> list[Episode]:
         """Live through one episode per robot; ``plans`` has one entry per robot."""
@@ -60,6 +63,7 @@ class Rollout:
         offsets = np.stack([p.physics.joint_offset for p in plans])
         rngs = [np.random.default_rng((*p.seed, 1)) for p in plans]
         lived = np.full(batch, steps)
+        bursts = self._bursts(plans, steps)
         self._expert.reset(self._observe(*fleet.coordinates(), offsets))
         for t in range(steps):
             fleet.push(pushes[t])
@@ -73,7 +77,9 @@ class Rollout:
             qpos[t, ~alive], qvel[t, ~alive] = 0.0, 0.0
             robot = _with_noise(self._observe(qpos[t], qvel[t], offsets), plans, rngs)
             clean[t] = self._expert.act(robot, commands[t], driver[t])
-            executed[t] = clean[t] + noise[t]
+            executed[t] = self._driven(t, clean[t], qpos[t], qvel[t], commands[t], bursts) + noise[t]
+            if self._policy is not None:
+                self._policy.executed(t, executed[t])
             if self.config.expert_sees_executed:
                 self._expert.observe_executed(executed[t])
             fleet.advance(executed, t, alive)
@@ -82,10 +88,25 @@ class Rollout:
             for b in range(batch)
         ]
 
+    def _bursts(self, plans: Sequence[EpisodePlan], steps: int) -> NDArray[np.bool_]:
+        """When the policy drives, shape (T, B)."""
+        if self._policy is None:
+            return np.zeros((steps, len(plans)), dtype=bool)
+        dagger = self.config.dagger
+        self._policy.begin([plan.seed for plan in plans])
+        return np.stack([draw_bursts(steps, dagger.burst, dagger.pause, plan.seed) for plan in plans], axis=1)
+
+    def _driven(
+        self, t: int, clean: Array, qpos: Array, qvel: Array, commands: Array, bursts: NDArray[np.bool_]
+    ) -> Array:
+        """The targets that are sent, without noise (B, J): the expert's, or in its stretches the policy's."""
+        if self._policy is None:
+            return clean
+        targets = self._policy.act(t, _valid(qpos), qvel, commands)
+        return clean if targets is None else np.where(bursts[t][:, None], targets, clean)
+
     def _observe(self, qpos: Array, qvel: Array, offsets: Array) -> RobotBatch:
-        # A fallen robot's row is zero: a valid quaternion keeps the arithmetic clean, nobody reads the result.
-        quat = np.where(np.any(qpos[:, 3:7], axis=1, keepdims=True), qpos[:, 3:7], (1.0, 0.0, 0.0, 0.0))
-        return RobotBatch.of_coordinates(np.concatenate([qpos[:, :3], quat, qpos[:, 7:]], axis=1), qvel, offsets)
+        return RobotBatch.of_coordinates(_valid(qpos), qvel, offsets)
 
     def _episode(
         self, plan: EpisodePlan, lived: int, qpos: Array, qvel: Array, clean: Array, executed: Array
@@ -112,6 +133,12 @@ class Rollout:
             "episode_end": ends,
         }
         return Episode(frames, _info(plan, self._expert.name, fell, lived))
+
+
+def _valid(qpos: Array) -> Array:
+    """Coordinates (B, 36) with an identity quaternion for robots that have fallen, whose rows are zero."""
+    quat = np.where(np.any(qpos[:, 3:7], axis=1, keepdims=True), qpos[:, 3:7], (1.0, 0.0, 0.0, 0.0))
+    return np.concatenate([qpos[:, :3], quat, qpos[:, 7:]], axis=1)
 
 
 def is_falling(qpos: Array) -> NDArray[np.bool_]:

@@ -17,12 +17,13 @@ import yaml
 from beyondmimic_diffusion.core.batch_planner import MODES, PlannerConfig
 from beyondmimic_diffusion.core.engine import BACKENDS, INT8, PolicyManifest, load_policy
 from beyondmimic_diffusion.core.errors import ConfigError
-from beyondmimic_diffusion.core.parameters import from_mapping
+from beyondmimic_diffusion.core.parameters import describe, from_mapping
 from beyondmimic_diffusion.core.route import RouteConfig
 from beyondmimic_diffusion.core.steering import SteeringConfig
 from beyondmimic_diffusion.core.tasks import WaypointTaskConfig
 from tqdm import tqdm
 
+from .conditions import Conditions
 from .controllers import PolicySettings
 from .film import make_film
 from .jobs import Outcome, Setup, plan_jobs, run_jobs
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="same seed, same episodes, whatever batch and workers")
     parser.add_argument("--out", type=Path, help="folder for the report; out/evaluate/SUITE by default")
     parser.add_argument(
-        "--batch", type=int, default=0, help="robots stepped together in one process; 0: 1 with 8-bit weights, else 50"
+        "--batch", type=int, help="robots stepped together in one process; by default 1 with 8-bit weights, else 50"
     )
     parser.add_argument("--workers", type=int, default=2, help="processes; one core each")
     parser.add_argument("--expert", action=argparse.BooleanOptionalAction, default=True, help="the expert's rows too")
@@ -72,6 +73,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cut", type=float, default=math.inf, help="end episodes after this, to try things out [s]")
     parser.add_argument("--added-delay", type=float, default=0.0, help="delay the planner does not know of [s]")
     parser.add_argument("--plan-period", type=float, default=0.04, help="time between two plans [s]")
+    parser.add_argument(
+        "--conditions",
+        nargs="*",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"stress that nobody is told of: {', '.join(spec.name for spec in describe(Conditions))}",
+    )
     parser.add_argument("--mode", choices=MODES, help="how plans are started")
     parser.add_argument("--passes", type=int, help="denoising passes per plan; 0: the policy's own")
     parser.add_argument("--guidance-scale", type=float, help="0: the policy's own")
@@ -90,11 +98,12 @@ def main(args: argparse.Namespace) -> int:
     names = ALL if args.suite == "all" else tuple(args.suite.split(","))
     for name in names:
         suite_named(name) if name not in TASK_SUITES else variant_of(TASK_SUITES[name], args.variant)
-    if args.episodes < 1 or args.batch < 0:
-        raise ConfigError(f"--episodes {args.episodes} must be at least 1, --batch {args.batch} at least 0")
+    if args.episodes < 1 or (args.batch is not None and args.batch < 1):
+        raise ConfigError(f"--episodes {args.episodes} and --batch {args.batch} must be at least 1")
     manifest = PolicyManifest.load(args.policy)
     backend = load_policy(args.policy, args.backend).backend_name
-    args.batch = args.batch or (1 if backend == INT8 else 50)  # 8-bit activations of a batch share their scale
+    if args.batch is None:
+        args.batch = 1 if backend == INT8 else 50  # 8-bit activations of a batch share their scale
     args.backend = backend
     setup = make_setup(args)
     root = args.out or Path("out/evaluate") / (names[0] if len(names) == 1 else args.suite.replace(",", "+"))
@@ -161,8 +170,24 @@ def make_setup(args: argparse.Namespace) -> Setup:
         batch=args.batch,
         seed=args.seed,
         state=args.state,
+        conditions=make_conditions(args.conditions),
         cut=args.cut,
     )
+
+
+def make_conditions(items: Sequence[str]) -> Conditions:
+    """Conditions from NAME=VALUE.
+
+    Raises:
+        ConfigError: Another form, an unknown name, or a value out of range.
+    """
+    values: dict[str, Any] = {}
+    for item in items:
+        name, separator, value = item.partition("=")
+        if not separator:
+            raise ConfigError(f"--conditions {item}: write NAME=VALUE")
+        values[name] = yaml.safe_load(value)
+    return from_mapping(Conditions, values)
 
 
 def evaluate(
@@ -188,6 +213,7 @@ def evaluate(
             "physics_dt": setup.physics_dt,
             "backend": setup.backend,
             "state": setup.state,
+            "conditions": asdict(setup.conditions),
             "cut": setup.cut if math.isfinite(setup.cut) else None,
         },
         "command": shlex.join(["python", "-m", "beyondmimic_training", *getattr(args, "words", sys.argv[1:])]),

@@ -76,7 +76,7 @@ class ExpertDriver:
         targets = self._expert.act(self._see(fleet), wanted)
         for row in rows:
             command = JointCommand(stamp, targets[row], self._zeros, self._expert.kp, self._expert.kd, self._zeros)
-            fleet.sims[row].apply(command)
+            fleet.command(row, command)
         return targets
 
     @staticmethod
@@ -217,10 +217,9 @@ class PolicyController:
         if sample.joint_target is not None:
             self._targets[row] = sample.joint_target
         self.starved[row] += sample.status is SampleStatus.EXHAUSTED
-        sim = fleet.sims[row]
         wanted = JointCommand(stamp, self._targets[row].copy(), self._zeros, self._kp, self._kd, self._zeros)
         command, _ = self._filters[row].filter(wanted, *self._observer.joints(row, fleet), CONTROL_DT)
-        sim.apply(command)
+        fleet.command(row, command)
         if tick % TICKS_PER_SETPOINT == 0:
             self._tracks[row].observe_executed(stamp, command.position)
 

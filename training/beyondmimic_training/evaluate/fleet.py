@@ -12,9 +12,10 @@ from beyondmimic_diffusion.core.guidance.sdf import SignedDistance
 from beyondmimic_diffusion.core.robot.kinematics import from_mujoco
 from beyondmimic_diffusion.core.robot.model import load_model
 from beyondmimic_diffusion.core.rotations import quat_from_yaw
-from beyondmimic_diffusion.core.types import Array, RobotState
+from beyondmimic_diffusion.core.types import Array, JointCommand, RobotState
 from beyondmimic_diffusion.sim.mujoco_g1 import MujocoG1
 
+from .conditions import Conditions, DelayedMotors
 from .suites import Start
 
 CONTROL_DT = 0.004
@@ -27,7 +28,13 @@ class Fleet:
     """The robots, who is still on its feet, and their states as arrays."""
 
     def __init__(
-        self, rows: int, physics_dt: float, obstacles: Sequence[SignedDistance] = (), *, sensors: bool = False
+        self,
+        rows: int,
+        physics_dt: float,
+        obstacles: Sequence[SignedDistance] = (),
+        *,
+        sensors: bool = False,
+        conditions: Conditions | None = None,
     ):
         """
         Args:
@@ -35,6 +42,7 @@ class Fleet:
             physics_dt: Time step of the physics [s].
             obstacles: What stands around each of them.
             sensors: They have IMUs; it takes time.
+            conditions: How robots and floor differ from the nominal ones.
 
         Raises:
             ConfigError: The time step does not divide :data:`CONTROL_DT`.
@@ -47,6 +55,13 @@ class Fleet:
         else:
             model = load_model(timestep=physics_dt)
             self._all = [MujocoG1(copy.copy(model), sensors=sensors) for _ in range(rows)]
+        self._conditions = conditions or Conditions()
+        delay = round(self._conditions.actuator_delay / CONTROL_DT)
+        if abs(delay * CONTROL_DT - self._conditions.actuator_delay) > 1e-9:
+            raise ConfigError(
+                f"actuator_delay is {self._conditions.actuator_delay} s; it must be a multiple of {CONTROL_DT} s"
+            )
+        self._motors = [DelayedMotors(delay) for _ in range(rows)]
         self.capacity = rows
         self.sims = self._all
         self.alive = np.ones(rows, dtype=bool)
@@ -63,9 +78,14 @@ class Fleet:
         """Rows that have not fallen."""
         return np.flatnonzero(self.alive).tolist()
 
+    def command(self, row: int, command: JointCommand) -> None:
+        """Command the motors of one robot."""
+        self._motors[row].give(self.sims[row], command)
+
     def advance(self, rows: Sequence[int]) -> None:
         """Let one control step pass for these robots."""
         for row in rows:
+            self._motors[row].step(self.sims[row])
             self.sims[row].advance(self.substeps)
 
     def coordinates(self) -> tuple[Array, Array]:
@@ -92,4 +112,7 @@ class Fleet:
         return bool(broken) or sim.fallen(FALL_HEAD_HEIGHT)
 
     def _put_down(self, row: int, spec: Start) -> None:
+        self._motors[row].reset()
+        if self._conditions != Conditions():
+            self.sims[row].set_physics(self._conditions.physics(spec.seed, spec.index))
         self.sims[row].reset(joint_pos=spec.joint_pos, root_quat_w=quat_from_yaw(spec.yaw), root_xy_w=spec.xy_w)

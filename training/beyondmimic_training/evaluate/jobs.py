@@ -19,6 +19,7 @@ from beyondmimic_diffusion.core.robot.kinematics import Kinematics
 from ..experts import make_expert
 from .baselines import PilotedExpert, make_pilot
 from .clip_goals import ClipGoals
+from .conditions import Conditions
 from .controllers import Controller, ExpertController, ExpertDriver, PolicyController, PolicySettings
 from .fleet import Fleet
 from .judge import EpisodeResult, Trace, judge
@@ -50,6 +51,8 @@ class Setup:
     seed: int = 0
     state: str = "truth"
     """What the policy is told of its robot: one of :data:`STATES`."""
+    conditions: Conditions = field(default_factory=Conditions)
+    """How robots and floor differ from the nominal ones."""
     cut: float = math.inf
     """Episodes end after this at the latest [s]."""
 
@@ -105,7 +108,14 @@ class Worker:
             controller = PilotedExpert(self._driver, make_pilot(job.controller, spec))
         ended = goals.gave_up if goals is not None else str
         trace = run_task(
-            spec, controller, self._kinematics, setup.physics_dt, ended, progress, sensors=self._senses(job)
+            spec,
+            controller,
+            self._kinematics,
+            setup.physics_dt,
+            ended,
+            progress,
+            sensors=self._senses(job),
+            conditions=setup.conditions,
         )
         if goals is not None:
             trace = replace(trace, route_xy_w=goals.route_xy_w)
@@ -127,7 +137,12 @@ class Worker:
         suite = suite_named(job.suite)
         specs = [self._setup.episode(suite, index) for index in job.episodes]
         if self._fleet is None or self._fleet.capacity < len(specs):
-            self._fleet = Fleet(len(specs), self._setup.physics_dt, sensors=self._setup.state != "truth")
+            self._fleet = Fleet(
+                len(specs),
+                self._setup.physics_dt,
+                sensors=self._setup.state != "truth",
+                conditions=self._setup.conditions,
+            )
         controller: Controller = (
             ExpertController(self._driver)
             if job.controller == "expert"

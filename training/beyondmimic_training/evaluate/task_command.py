@@ -76,6 +76,7 @@ def evaluate_tasks(
             "physics_dt": setup.physics_dt,
             "backend": setup.backend,
             "state": setup.state,
+            "conditions": asdict(setup.conditions),
             "cut": setup.cut if math.isfinite(setup.cut) else None,
         },
         "command": shlex.join(["python", "-m", "beyondmimic_training", *getattr(args, "words", sys.argv[1:])]),

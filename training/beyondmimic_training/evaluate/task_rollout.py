@@ -12,6 +12,7 @@ from beyondmimic_diffusion.core.rotations import yaw_of
 from beyondmimic_diffusion.core.types import Array
 from beyondmimic_diffusion.sim.witness import Witness
 
+from .conditions import Conditions
 from .controllers import TICKS_PER_SETPOINT, Controller
 from .finish import Track
 from .fleet import CONTROL_DT, Fleet
@@ -59,6 +60,7 @@ def run_task(
     progress: Progress | None = None,
     *,
     sensors: bool = False,
+    conditions: Conditions | None = None,
 ) -> TaskTrace:
     """Live through an episode; it ends after the finish and its aftermath, a touch, a fall or the time limit.
 
@@ -70,9 +72,10 @@ def run_task(
         gave_up: Why the task has ended without success; empty while it goes on.
         progress: Told of robot time.
         sensors: The robot has an IMU, for a controller that needs one.
+        conditions: How robot and floor differ from the nominal ones.
     """
     obstacles = [obstacle.sdf() for obstacle in spec.scenario.scene.obstacles]
-    fleet = Fleet(1, physics_dt, obstacles, sensors=sensors)
+    fleet = Fleet(1, physics_dt, obstacles, sensors=sensors, conditions=conditions)
     fleet.place([spec])
     controller.begin([spec], fleet)
     observer = _Observer(spec, fleet, kinematics)

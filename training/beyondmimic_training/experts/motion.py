@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from beyondmimic_diffusion.core.errors import ArtifactError, ArtifactMismatchError
+from beyondmimic_diffusion.core.errors import ArtifactMismatchError
 from beyondmimic_diffusion.core.robot import g1
 from beyondmimic_diffusion.core.types import Array
 from numpy.typing import NDArray
 
+from ..motions import MotionError, read_motion
 from .anchor import AnchorChain
 from .interface import CONTROL_DT
 from .onnx_policy import OnnxNetwork
@@ -91,27 +92,53 @@ def motion_from_file(path: Path, order: NDArray[np.intp], chain: AnchorChain) ->
         ArtifactError: No such file, or an array is missing.
         ArtifactMismatchError: Another rate, or another number of joints.
     """
+    if path.suffix.lower() != ".npz":
+        return _converted(path, chain)
     if not path.is_file():
-        raise ArtifactError(f"there is no motion file '{path}'")
-    with np.load(path) as file:
+        raise MotionError(f"there is no motion file '{path}'")
+    with _opened(path) as file:
         wanted = ("joint_pos", "joint_vel", "body_pos_w", "body_quat_w")
         missing = [name for name in wanted if name not in file]
         if missing:
-            raise ArtifactError(f"motion file '{path.name}' lacks {missing}; it holds {sorted(file.files)}")
+            raise MotionError(f"motion file '{path.name}' lacks {missing}; it holds {sorted(file.files)}")
         pos, vel, body_pos, body_quat = (np.asarray(file[name], dtype=np.float64) for name in wanted)
         rate = float(np.asarray(file["fps"]).reshape(-1)[0]) if "fps" in file else 1.0 / CONTROL_DT
-    if abs(rate * CONTROL_DT - 1.0) > 1e-6:
-        raise ArtifactMismatchError(
-            f"motion file '{path.name}' has {rate:g} frames a second; experts act {1.0 / CONTROL_DT:g} times a second"
-        )
     if pos.shape[1:] != (g1.NUM_JOINTS,) or vel.shape != pos.shape:
         raise ArtifactMismatchError(
             f"motion file '{path.name}' has joint_pos {pos.shape} and joint_vel {vel.shape}; "
             f"(T, {g1.NUM_JOINTS}) was expected of both"
         )
+    if abs(rate * CONTROL_DT - 1.0) > 1e-6:
+        raise ArtifactMismatchError(
+            f"motion file '{path.name}' has {rate:g} frames a second; experts act {1.0 / CONTROL_DT:g} times a second. "
+            f"Convert it: python -m beyondmimic_training motion convert {path.name} --out {path.stem}_50hz.npz"
+        )
     pos, vel = pos[:, order], vel[:, order]
     anchor_pos, anchor_quat = chain.pose(body_pos[:, 0], body_quat[:, 0], pos)
     return ReferenceMotion(pos, vel, anchor_quat, anchor_pos)
+
+
+def _opened(path: Path) -> np.lib.npyio.NpzFile:
+    try:
+        file = np.load(path, allow_pickle=False)
+    except Exception as error:  # zip, numpy and value errors of damaged files
+        raise MotionError(f"motion file '{path.name}' is not a NumPy archive of plain arrays: {error}") from error
+    if not isinstance(file, np.lib.npyio.NpzFile):
+        raise MotionError(f"motion file '{path.name}' holds one array; an archive with joint_pos, ... was expected")
+    return file
+
+
+def _converted(path: Path, chain: AnchorChain) -> ReferenceMotion:
+    """A motion in another form (CSV, pickle), at the experts' rate."""
+    motion = read_motion(path).resampled(1.0 / CONTROL_DT)
+    anchor_pos, anchor_quat = chain.pose(motion.root_pos_w, motion.root_quat_w, motion.joint_pos)
+    return ReferenceMotion(motion.joint_pos, motion.joint_velocity(), anchor_quat, anchor_pos)
+
+
+def _moving_frames(motion: ReferenceMotion) -> int:
+    """Frames up to the one that is held to the end: exporters and trainers pad motions with their last pose."""
+    differs = np.abs(motion.joint_pos - motion.joint_pos[-1]).max(axis=1) > _SAME_POSE
+    return int(np.flatnonzero(differs)[-1]) + 2 if differs.any() else 1
 
 
 def check_same_motion(inside: ReferenceMotion, beside: ReferenceMotion, network: Path, file: Path) -> None:
@@ -120,12 +147,14 @@ def check_same_motion(inside: ReferenceMotion, beside: ReferenceMotion, network:
     Raises:
         ArtifactMismatchError: Another length, or a joint that differs at some frame; it is named.
     """
-    if len(inside) != len(beside):
+    lengths = _moving_frames(inside), _moving_frames(beside)
+    if lengths[0] != lengths[1] and len(inside) != len(beside):
         raise ArtifactMismatchError(
-            f"motion file '{file.name}' has {len(beside)} frames, the motion inside '{network.name}' {len(inside)}: "
-            "the tracker was trained on another motion"
+            f"motion file '{file.name}' has {len(beside)} frames, the motion inside '{network.name}' {len(inside)} "
+            f"({lengths[1]} and {lengths[0]} before the last pose is held): the tracker was trained on another motion"
         )
-    difference = np.abs(inside.joint_pos - beside.joint_pos)  # (T, J)
+    count = min(len(inside), len(beside))
+    difference = np.abs(inside.joint_pos[:count] - beside.joint_pos[:count])  # (T, J)
     frame, joint = np.unravel_index(np.argmax(difference), difference.shape)
     if difference[frame, joint] > _SAME_POSE:
         raise ArtifactMismatchError(

@@ -91,12 +91,9 @@ class BringupArguments:
         choices=("stand",),
         doc="Where arming leads: the policy's own stand pose, from which it has learnt to walk.",
     )
-    blend_time: float = param(
-        0.0,
-        unit="s",
-        lo=0.0,
-        hi=20.0,
-        doc="Time from the measured pose to the stand pose after arming; 0: 3 s on a real robot, else the files'.",
+    blend_time: str = param(
+        "auto",
+        doc="Time [s] from the measured pose to the stand pose after arming; auto: 3 on a real robot, else the files'.",
     )
     rviz: bool = param(False, doc="Show rviz; with ros2 launch only.")
     foxglove: bool = param(False, doc="Serve Foxglove; with ros2 launch only.")
@@ -109,6 +106,10 @@ class BringupArguments:
 
     def __post_init__(self) -> None:
         validate(self)
+        if self.blend_time != "auto" and not 0.02 <= _number("blend_time", self.blend_time) <= 20.0:
+            raise ConfigError(
+                f"bringup: blend_time:={self.blend_time} is not allowed; allowed: 0.02 .. 20.0 s, or auto"
+            )
 
     @property
     def policy_folder(self) -> str:
@@ -163,9 +164,11 @@ class BringupArguments:
         return self.real if self.dry_run == "auto" else self.dry_run == "true"
 
     @property
-    def blend(self) -> float:
-        """Time from the measured to the stand pose [s]; 0: as the parameter files say."""
-        return self.blend_time or (_CAREFUL_BLEND if self.real else 0.0)
+    def blend(self) -> float | None:
+        """Time from the measured to the stand pose [s]; None: as the parameter files say."""
+        if self.blend_time == "auto":
+            return _CAREFUL_BLEND if self.real else None
+        return _number("blend_time", self.blend_time)
 
     @property
     def records(self) -> bool:
@@ -377,6 +380,13 @@ def _on_the_robot(arguments: BringupArguments) -> None:
         )
     if not arguments.headless:
         raise ConfigError("bringup: headless:=false opens the simulator's window, and sim:=real has none; leave it out")
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ConfigError(f"bringup: {name}:={text} is not a number, nor auto") from error
 
 
 def _read(name: str, text: str, default: Any) -> Any:

@@ -2,8 +2,9 @@
 
     python -m beyondmimic_diffusion.bringup sim:=mujoco policy:=policies/walk
 
-Ctrl-C ends all of them. If one ends by itself, the others are ended too, and so is this program, with its exit code;
-but not while the robot is armed and the executor can keep it on its feet without that one.
+Ctrl-C ends all of them; so does SIGTERM, a terminal that closes, or this program's sudden end. If one ends by itself,
+the others are ended too, and so is this program, with its exit code; but not while the robot is armed and the executor
+can keep it on its feet without that one.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from .core.errors import BeyondMimicError, ConfigError
 from .graph import BringupArguments, NodeSpec, make_graph, parse_arguments
 from .preflight import check_machine, operator_notes
 from .robot_io.command_lease import lease_path, robot_is_armed
+from .ros.lifeline import on_ending_signals, started_by_us
 
 DEFAULT_DOMAIN = 42
 """Not 0: that is where a Unitree robot on the network would listen."""
@@ -130,7 +132,7 @@ class Bringup:
             stderr=subprocess.STDOUT,
             text=True,
             bufsize=1,
-            env=self._environment,
+            env={**self._environment, **started_by_us()},
             start_new_session=True,
         )
         reader = threading.Thread(target=self._copy, args=(spec.name, process.stdout), daemon=True)
@@ -213,8 +215,7 @@ def ros_environment() -> dict[str, str]:
 def main(words: Sequence[str] | None = None) -> None:
     """Entry point."""
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    on_ending_signals(stop.set)
     try:
         with Bringup(parse_arguments(sys.argv[1:] if words is None else words)) as bringup:
             code = bringup.wait(stop)

@@ -92,7 +92,7 @@ def make_graph(arguments: BringupArguments) -> tuple[NodeSpec, ...]:
     managed = {"autostart": arguments.starts_by_itself}
     robot = _robot(arguments)
     command = {"command_type": _command_type(arguments.sim), **robot}
-    blend = {"blend_time": arguments.blend} if arguments.blend else {}
+    blend = {} if arguments.blend is None else {"blend_time": arguments.blend}
     scene = {"scene": find_scene(arguments.scene)} if arguments.scene else {}
     watched = arguments.supervisor and not arguments.lockstep  # its watch is by the steady clock: a step may take long
     ticks = {"control_rate_hz": LOCKSTEP_FREQUENCY} if arguments.lockstep else {}

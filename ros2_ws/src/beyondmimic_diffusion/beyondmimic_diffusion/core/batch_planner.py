@@ -44,7 +44,7 @@ class PlannerConfig:
     )
     passes: int = param(0, lo=0, hi=20, doc="Network calls per plan; 0: the policy's own number.")
     reopen_level: int = param(0, lo=0, hi=19, doc="Level at which kept states re-open; 0: the policy's own.")
-    guidance_scale: float = param(0.0, lo=0.0, hi=20.0, doc="Factor on all guidance; 0: the policy's own.")
+    guidance_scale: float = param(0.0, lo=0.0, hi=20.0, doc="Factor on all guidance; 0: the policy's own.", live=True)
     guidance_schedule: str = param(
         "constant", choices=SCHEDULES, doc="Guidance alike at all passes, or in proportion to the signal left."
     )
@@ -120,13 +120,12 @@ class BatchPlanner:
         self.set_latency(self.config.latency)
         self.steering = Steering(steering or SteeringConfig(), rows)
         self._buffer = self._make_buffer()
-        scale = self.config.guidance_scale or m.sampling.guidance_scale
         self._composer = GuidanceComposer(
             self.representation.layout,
             self.state_norm.scale,
             self.state_norm.offset,
             m.step_dt,
-            scale=scale,
+            scale=self._guidance_scale(self.config),
             schedule=self._schedule,
         )
         self._frame: CharacterFrame | None = None
@@ -146,6 +145,14 @@ class BatchPlanner:
     def set_latency(self, latency: float) -> None:
         """Reckon with another age of the plans at their arrival [s]."""
         self.first_step = int(np.ceil(latency / self.manifest.setpoint_dt - 1e-9))
+
+    def _guidance_scale(self, config: PlannerConfig) -> float:
+        return config.guidance_scale or self.manifest.sampling.guidance_scale
+
+    def retune(self, config: PlannerConfig, steering: SteeringConfig) -> None:
+        """Plan with the live parameters of these from now on; no others are looked at."""
+        self._composer.set_scale(self._guidance_scale(config))
+        self.steering.retune(steering)
 
     def reset(self) -> None:
         """Forget the previous plans (time jump, new activation)."""

@@ -1,7 +1,11 @@
 """Parameters an operator may tune: frozen dataclasses whose fields carry unit, bounds and one sentence.
 
 The dataclass is the only place where a parameter is written down. Nodes declare, check and document their ROS
-parameters from :func:`describe`; :func:`from_mapping` reads a YAML mapping and refuses what it does not know.
+parameters from :func:`describe`, the parameter files in ``config/`` are generated from it (``python -m
+scripts.parameters``), and :func:`from_mapping` reads a YAML mapping and refuses what it does not know.
+
+A parameter is read once, at the start, unless it is declared with ``live=True``: only then may it be changed while the
+node runs, and then the node applies the change between two of its ticks or refuses it with a reason.
 
 .. code-block:: python
 
@@ -21,7 +25,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from numbers import Real
 from typing import Any, TypeVar, cast, get_type_hints
 
@@ -48,8 +52,8 @@ class ParamSpec:
     """Allowed values; empty: any."""
     doc: str
     """One sentence for the operator."""
-    read_only: bool
-    """True where changing it while running is unsafe."""
+    live: bool
+    """True if a change takes effect while the node runs; False: read at the start."""
 
     @property
     def allowed(self) -> str:
@@ -74,7 +78,7 @@ def param(
     lo: float | None = None,
     hi: float | None = None,
     choices: tuple[Any, ...] = (),
-    read_only: bool = False,
+    live: bool = False,
 ) -> T:
     """Declare one parameter of a frozen dataclass; its default must be immutable (use a tuple for a list).
 
@@ -85,9 +89,9 @@ def param(
         lo: Least allowed value (for a tuple: of each entry).
         hi: Greatest allowed value (for a tuple: of each entry).
         choices: Allowed values, if only a few are.
-        read_only: True where changing it while running is unsafe.
+        live: True if the node applies a change while it runs; otherwise the parameter is read at the start.
     """
-    spec = ParamSpec("", default, unit, lo, hi, choices, doc, read_only)
+    spec = ParamSpec("", default, unit, lo, hi, choices, doc, live)
     return cast(T, field(default=default, metadata={_KEY: spec}))
 
 
@@ -139,9 +143,7 @@ def _walk(cls: type, prefix: str) -> Iterator[ParamSpec]:
     for item in fields(cls):
         if _KEY in item.metadata:
             spec: ParamSpec = item.metadata[_KEY]
-            yield ParamSpec(
-                prefix + item.name, spec.default, spec.unit, spec.lo, spec.hi, spec.choices, spec.doc, spec.read_only
-            )
+            yield replace(spec, name=prefix + item.name)
         elif is_dataclass(hints[item.name]) and item.default_factory is not MISSING:
             yield from _walk(cast(type, hints[item.name]), f"{prefix}{item.name}.")
 

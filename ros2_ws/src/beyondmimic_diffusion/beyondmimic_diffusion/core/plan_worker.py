@@ -15,7 +15,8 @@ from .estimation.grid import StampGrid
 from .execution.latency import LatencyWindow
 from .execution.watchdog import finite_state
 from .guidance.goals import Goal, JoystickGoal
-from .planner import GuidedPlanner
+from .planner import GuidedPlanner, PlannerConfig
+from .steering import SteeringConfig
 from .types import Array, Plan, RobotState
 
 _LEAP = 0.5
@@ -104,6 +105,7 @@ class PlanWorker:
         self._running = False
         self._reset_wanted = False
         self._successor: GuidedPlanner | None = None
+        self._tuning: tuple[PlannerConfig, SteeringConfig] | None = None
         self._first_stamp: float | None = None
         self._heard = time.monotonic()
         self._trouble: Condition | None = None
@@ -142,6 +144,11 @@ class PlanWorker:
             self._successor = planner
             self._wake.notify_all()
             return self._wake.wait_for(lambda: self._successor is None or not self._running) and self._running
+
+    def retune(self, config: PlannerConfig, steering: SteeringConfig) -> None:
+        """Plan with the live parameters of these from the next plan on."""
+        with self._wake:
+            self._tuning = (config, steering)
 
     def put_state(self, state: RobotState) -> None:
         """A new state; wakes the thread."""
@@ -218,6 +225,9 @@ class PlanWorker:
             self._successor.take_over(self._planner)
             self._planner, self._successor = self._successor, None
             self._wake.notify_all()
+        if self._tuning is not None:
+            self._planner.retune(*self._tuning)
+            self._tuning = None
 
     def _take(self, inbox: list[RobotState | tuple[float, Array]]) -> bool:
         """Bring the histories up to date; True if a plan is due."""

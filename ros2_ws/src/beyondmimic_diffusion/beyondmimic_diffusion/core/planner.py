@@ -141,6 +141,10 @@ class GuidedPlanner:
         self.track.serve(self.batch)
         self.batch.take_over(other.batch)
 
+    def retune(self, config: PlannerConfig, steering: SteeringConfig) -> None:
+        """Plan with the live parameters of these from now on; no others are looked at."""
+        self.batch.retune(config, steering)
+
     def reset(self) -> None:
         """Forget history and plans (after a time jump); plan ids go on."""
         self.batch.reset()

@@ -25,8 +25,12 @@ _PELVIS_HEIGHT = 0.75
 class SteeringConfig:
     """Costs of each kind of goal, and the integrator behind velocity goals."""
 
-    integrator_gain: float = param(0.8, unit="1/s", lo=0.0, hi=5.0, doc="Gain of the goal integrator; 0: off.")
-    integrator_limit: float = param(0.3, unit="m/s", lo=0.0, hi=1.0, doc="Largest correction of the goal velocity.")
+    integrator_gain: float = param(
+        0.8, unit="1/s", lo=0.0, hi=5.0, doc="Gain of the goal integrator; 0: off.", live=True
+    )
+    integrator_limit: float = param(
+        0.3, unit="m/s", lo=0.0, hi=1.0, doc="Largest correction of the goal velocity.", live=True
+    )
     integrator_min_speed: float = param(
         0.05, unit="m/s", lo=0.0, hi=1.0, doc="Goals below this stand still: the integrator is off; 0: always on."
     )
@@ -34,13 +38,25 @@ class SteeringConfig:
         1.2, unit="m", lo=0.0, hi=10.0, doc="Nearer than this to an obstacle the integrator is off; 0: never."
     )
     heading_gain: float = param(
-        1.0, unit="1/s", lo=0.0, hi=5.0, doc="Near obstacles a velocity goal without turning holds its heading; 0: off."
+        1.0,
+        unit="1/s",
+        lo=0.0,
+        hi=5.0,
+        doc="Near obstacles a velocity goal without turning holds its heading; 0: off.",
+        live=True,
     )
-    heading_limit: float = param(0.4, unit="rad/s", lo=0.0, hi=2.0, doc="Largest yaw rate that brings it back.")
+    heading_limit: float = param(
+        0.4, unit="rad/s", lo=0.0, hi=2.0, doc="Largest yaw rate that brings it back.", live=True
+    )
     turn_gain: float = param(
-        1.5, unit="1/s", lo=0.0, hi=5.0, doc="Turning on the spot goes after the heading that is due by now; 0: off."
+        1.5,
+        unit="1/s",
+        lo=0.0,
+        hi=5.0,
+        doc="Turning on the spot goes after the heading that is due by now; 0: off.",
+        live=True,
     )
-    turn_lead: float = param(0.6, unit="rad", lo=0.0, hi=1.5, doc="How far that heading may be ahead.")
+    turn_lead: float = param(0.6, unit="rad", lo=0.0, hi=1.5, doc="How far that heading may be ahead.", live=True)
     goals: GoalConfig = field(default_factory=GoalConfig)
 
     def __post_init__(self) -> None:
@@ -65,6 +81,11 @@ class Steering:
         """Heading that each robot should have by now, turning on the spot [rad]; NaN: it does not."""
         self._turn = np.zeros(rows)
         """Yaw rate that was asked for last [rad/s]."""
+
+    def retune(self, config: SteeringConfig) -> None:
+        """Steer with other gains from the next plan on; what the integrators have learned stays, within its limit."""
+        self.config = config
+        self._integrator.retune(config.integrator_gain, config.integrator_limit)
 
     def reset(self) -> None:
         """Forget what the integrators learned, and headings that were held."""

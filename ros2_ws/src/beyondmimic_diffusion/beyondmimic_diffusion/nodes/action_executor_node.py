@@ -114,6 +114,7 @@ class ActionExecutorNode(Node):
         self.diagnostics = Diagnostics(self)
         self.diagnostics.add("rate", self.heartbeat.diagnose)
         self.diagnostics.add("tick", self._diagnose)
+        self.parameters.on_change(self._on_parameters)
         self._ticker = Ticker(1.0 / config.control_rate_hz, self._tick, self._damp_after)
         if self.lockstep is None:
             self._ticker.start(config.realtime_priority, config.cpu_core, self.get_logger().warning)
@@ -168,6 +169,11 @@ class ActionExecutorNode(Node):
         self.create_service(SetMode, "executor/set_mode", self._set_mode)
 
     # ------------------------------------------------------------ ROS callbacks
+
+    def _on_parameters(self, config: ActionExecutorParameters) -> str:
+        """Let the next tick apply live parameters; why it does not, or an empty text."""
+        answer = self._ask(lambda: self._executor.set_limits(config.limits), Trigger.Response())
+        return "" if answer.success else answer.message
 
     def _on_plan(self, msg: ActionPlan) -> None:
         try:

@@ -57,23 +57,19 @@ _STANDING_HEIGHT = 0.76
 class DiffusionPlannerConfig:
     """What an operator may choose about planning."""
 
-    autostart: bool = param(True, doc="Configure and activate without being asked.", read_only=True)
-    policy: str = param("", doc="Folder of the policy: manifest.json, model.onnx, golden.npz.", read_only=True)
-    backend: str = param("auto", choices=BACKENDS, doc="What runs the network.", read_only=True)
-    step_dt: float = param(
-        0.04, unit="s", lo=0.005, hi=0.2, doc="Time between two plans; must be the policy's step.", read_only=True
-    )
-    when_expired: str = param(
-        "stand", choices=("stand", "unguided"), doc="What to do when the goal has expired.", read_only=True
-    )
+    autostart: bool = param(True, doc="Configure and activate without being asked.")
+    policy: str = param("", doc="Folder of the policy: manifest.json, model.onnx, golden.npz.")
+    backend: str = param("auto", choices=BACKENDS, doc="What runs the network.")
+    step_dt: float = param(0.04, unit="s", lo=0.005, hi=0.2, doc="Time between two plans; must be the policy's step.")
+    when_expired: str = param("stand", choices=("stand", "unguided"), doc="What to do when the goal has expired.")
     injected_delay: float = param(
-        0.0, unit="s", lo=0.0, hi=1.0, doc="Publish plans so much later; for tests of a late planner.", read_only=True
+        0.0, unit="s", lo=0.0, hi=1.0, doc="Publish plans so much later; for tests of a late planner."
     )
     realtime_priority: int = param(
-        10, lo=0, hi=90, doc="SCHED_FIFO priority of the planning thread where permitted; 0: none.", read_only=True
+        10, lo=0, hi=90, doc="SCHED_FIFO priority of the planning thread where permitted; 0: none."
     )
-    odom_frame: str = param("odom", doc="Frame of goals, obstacles and predicted poses.", read_only=True)
-    base_frame: str = param("pelvis", doc="Frame of poses relative to the robot.", read_only=True)
+    odom_frame: str = param("odom", doc="Frame of goals, obstacles and predicted poses.")
+    base_frame: str = param("pelvis", doc="Frame of poses relative to the robot.")
     planner: PlannerConfig = field(default_factory=PlannerConfig)
     steering: SteeringConfig = field(default_factory=SteeringConfig)
 
@@ -125,6 +121,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         self._loader = SideNode(self, "loader")
         self._loader.serve(LoadEngine, "planner/load_engine", self._on_load_engine)
         self._loader.start()
+        self.parameters.on_change(self._on_parameters)
         self._tell_policy()
 
     def activate(self) -> None:
@@ -181,6 +178,11 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         if self._loader is not None:
             self._loader.close()
             self._loader = None
+
+    def _on_parameters(self, config: DiffusionPlannerConfig) -> None:
+        """Live ones count from the next plan on."""
+        if self._worker is not None:
+            self._worker.retune(config.planner, config.steering)
 
     def _on_state(self, msg: RobotStateMsg) -> None:
         if self._worker is None:

@@ -17,7 +17,7 @@ from std_srvs.srv import Trigger
 
 from ..core.errors import BeyondMimicError, GoalError
 from ..core.guidance.clip_library import ClipLibrary
-from ..core.guidance.teleop import JoyConfig, JoyMapping, VelocityLimits, VelocityTask
+from ..core.guidance.teleop import CommandPace, JoyConfig, JoyMapping, VelocityLimits, VelocityTask
 from ..core.parameters import param, validate
 from ..core.robot import g1
 from ..core.tasks import TaskCode
@@ -37,23 +37,23 @@ from ..ros.transforms import TransformListener
 
 _TICK = 0.05
 """How often tasks are advanced and the goal is looked at [s]."""
+_FORWARD_PERIOD = 0.02
+"""Commands are forwarded as they come, but not more often than this [s]; the newest of a burst at its end."""
 
 
 @dataclass(frozen=True)
 class GuidanceTaskServerConfig:
     """What an operator may choose about commands, tasks and obstacles."""
 
-    autostart: bool = param(True, doc="Configure and activate without being asked.", read_only=True)
-    policy: str = param(
-        "", doc="Folder of the planner's policy, for the clips in it; empty: no clip can be played.", read_only=True
-    )
-    enable_stamped_cmd_vel: bool = param(True, doc="cmd_vel is TwistStamped; false: Twist.", read_only=True)
+    autostart: bool = param(True, doc="Configure and activate without being asked.")
+    policy: str = param("", doc="Folder of the planner's policy, for the clips in it; empty: no clip can be played.")
+    enable_stamped_cmd_vel: bool = param(True, doc="cmd_vel is TwistStamped; false: Twist.")
     cmd_vel_timeout: float = param(
-        0.5, unit="s", lo=0.05, hi=5.0, doc="A command that is not renewed for this long means stand.", read_only=True
+        0.5, unit="s", lo=0.05, hi=5.0, doc="A command that is not renewed for this long means stand."
     )
-    base_frame: str = param("pelvis", doc="Frame of the commanded velocity (its heading only).", read_only=True)
-    odom_frame: str = param("odom", doc="Frame in which goals and obstacles are kept.", read_only=True)
-    goal_pose_heading: bool = param(True, doc="A goal_pose is reached with its heading; false: with any.")
+    base_frame: str = param("pelvis", doc="Frame of the commanded velocity (its heading only).")
+    odom_frame: str = param("odom", doc="Frame in which goals and obstacles are kept.")
+    goal_pose_heading: bool = param(True, doc="A goal_pose is reached with its heading; false: with any.", live=True)
     limits: VelocityLimits = field(default_factory=VelocityLimits)
     joy: JoyConfig = field(default_factory=JoyConfig)
     tasks: TasksConfig = field(default_factory=TasksConfig)
@@ -77,6 +77,7 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         self._transforms = TransformListener(self, config.odom_frame)
         self._loop_clock = LoopClock(self, on_jump=lambda step: self._transforms.buffer.clear())
         self._teleop = VelocityTask(config.cmd_vel_timeout)
+        self._pace = CommandPace(_FORWARD_PERIOD)
         self._joy = JoyMapping(config.joy, config.limits)
         self._store = ObstacleStore(self._transforms.buffer, config.odom_frame, config.scene)
         self._readiness = Readiness(self, config.ready, self._loop_clock.now)
@@ -108,7 +109,9 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
             self.create_service(Trigger, "guidance/clear", self._on_clear),
             self.create_service(SetGuidance, "guidance/set_terms", self._on_set_terms),
         )
-        self._timer = self.create_timer(_TICK, self._on_tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = self.create_timer(_TICK, self._on_tick, clock=steady)
+        self._burst = self.create_timer(_FORWARD_PERIOD, self._on_burst, clock=steady, autostart=False)
         self.diagnostics.add("commands", self._diagnose)
 
     def _subscribe(self, config: GuidanceTaskServerConfig) -> None:
@@ -135,6 +138,7 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
     def cleanup(self) -> None:
         """Remove topics, actions and services."""
         self.destroy_timer(self._timer)
+        self.destroy_timer(self._burst)
         for service in self._offered:
             self.destroy_service(service)
         for subscription in self._inputs:
@@ -151,7 +155,9 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         super().destroy_node()
 
     def _on_parameters(self, config: GuidanceTaskServerConfig) -> None:
-        self._joy = JoyMapping(config.joy, config.limits)
+        """Live ones count from the next command, and the next task, on; limits for the command in force, too."""
+        self._joy.configure(config.joy, config.limits)
+        self._teleop.limit(config.limits)
 
     def _on_velocity(self, msg: TwistStamped | Twist) -> None:
         twist = msg.twist if isinstance(msg, TwistStamped) else msg
@@ -173,6 +179,23 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
             self._teleop.command(self.parameters.config.limits.clip(velocity), time.monotonic())
         except GoalError as error:
             self._refuse(source, error)
+            return
+        self._forward()
+
+    def _forward(self) -> None:
+        """Let the newest command count now, or together with those that come within a moment."""
+        if self._pace.wait(time.monotonic()) > 0.0:
+            if self._burst.is_canceled():
+                self._burst.reset()
+            return
+        if self._desk.operator_steers():
+            self._desk.tick()  # a task ends, and a clip leads back to a stand, before the command counts
+        self._writer.tick(self._loop_clock.now())
+
+    def _on_burst(self) -> None:
+        self._burst.cancel()
+        if self.active:
+            self._forward()
 
     def _on_goal_pose(self, msg: PoseStamped) -> None:
         if self.active:

@@ -22,32 +22,26 @@ class SimConfig:
         "topics",
         choices=ROBOT_INTERFACES,
         doc="Sensors and commands on ROS topics, or as Unitree's LowState and LowCmd over DDS on lo.",
-        read_only=True,
     )
-    unitree_domain: int = param(1, lo=1, hi=232, doc="Domain of that DDS; 0 is that of real robots.", read_only=True)
-    clock_frequency: float = param(125.0, unit="Hz", lo=10.0, hi=500.0, doc="Rate of /clock.", read_only=True)
-    sensor_frequency: float = param(
-        250.0, unit="Hz", lo=50.0, hi=500.0, doc="Rate of the sensors' messages.", read_only=True
-    )
-    ground_truth_frequency: float = param(
-        50.0, unit="Hz", lo=1.0, hi=500.0, doc="Rate of ground_truth/odom.", read_only=True
-    )
+    unitree_domain: int = param(1, lo=1, hi=232, doc="Domain of that DDS; 0 is that of real robots.")
+    clock_frequency: float = param(125.0, unit="Hz", lo=10.0, hi=500.0, doc="Rate of /clock.")
+    sensor_frequency: float = param(250.0, unit="Hz", lo=50.0, hi=500.0, doc="Rate of the sensors' messages.")
+    ground_truth_frequency: float = param(50.0, unit="Hz", lo=1.0, hi=500.0, doc="Rate of ground_truth/odom.")
     real_time_factor: float = param(
         1.0,
         lo=0.05,
         hi=20.0,
         doc="Simulated seconds per second, with pacing auto at most; what is reached is on sim/real_time_factor.",
+        live=True,
     )
     pacing: str = param(
         "auto",
         choices=PACINGS,
         doc="fixed: at that factor; auto: slower while plans come late; lockstep: wait for each node in each step.",
-        read_only=True,
     )
     lockstep_members: str = param(
         "state_estimator diffusion_planner guidance_task_server action_executor",
         doc="Nodes that lockstep waits for, with blanks between them.",
-        read_only=True,
     )
     plan_latency: float = param(
         0.02,
@@ -55,33 +49,35 @@ class SimConfig:
         lo=0.0,
         hi=1.0,
         doc="Age of a plan's observation when it arrives: exactly so in lockstep, at most so with pacing auto.",
-        read_only=True,
     )
     hold: bool = param(
         True,
         doc="Hang the pelvis in a gantry until the executor plays plans.",
-        read_only=True,
     )
-    release_time: float = param(0.3, unit="s", lo=0.01, hi=5.0, doc="Time in which the gantry lets go.", read_only=True)
-    friction: float = param(
-        FLOOR_FRICTION, lo=0.05, hi=3.0, doc="Sliding friction between feet and floor.", read_only=True
-    )
-    payload: float = param(0.0, unit="kg", lo=-5.0, hi=20.0, doc="Mass added at the torso.", read_only=True)
-    mass_scale: float = param(1.0, lo=0.5, hi=2.0, doc="Factor of all masses.", read_only=True)
-    scene: str = param("", doc="YAML file with obstacles and the robot's place; empty: a bare floor.", read_only=True)
+    release_time: float = param(0.3, unit="s", lo=0.01, hi=5.0, doc="Time in which the gantry lets go.")
+    friction: float = param(FLOOR_FRICTION, lo=0.05, hi=3.0, doc="Sliding friction between feet and floor.", live=True)
+    payload: float = param(0.0, unit="kg", lo=-5.0, hi=20.0, doc="Mass added at the torso.", live=True)
+    mass_scale: float = param(1.0, lo=0.5, hi=2.0, doc="Factor of all masses.", live=True)
+    scene: str = param("", doc="YAML file with obstacles and the robot's place; empty: a bare floor.")
     sensor_fault: str = param(
         "none",
         choices=SENSOR_FAULTS,
         doc="What is wrong with joint_states and imu/data: silence, NaN, or stamps off by 1 s; for fault tests.",
+        live=True,
     )
     clock_offset: float = param(
-        0.0, unit="s", lo=-1e6, hi=1e6, doc="Added to simulated time; a change is a jump of /clock, for fault tests."
+        0.0,
+        unit="s",
+        lo=-1e6,
+        hi=1e6,
+        doc="Added to simulated time; a change is a jump of /clock, for fault tests.",
+        live=True,
     )
-    announce_scene: bool = param(True, doc="Tell of the obstacles on sdf_scene, as a perfect sensor.", read_only=True)
-    viewer: bool = param(False, doc="Open MuJoCo's window (needs a display).", read_only=True)
-    frame_id: str = param("odom", doc="Frame of the ground truth.", read_only=True)
-    base_frame: str = param("pelvis", doc="Child frame of the ground truth.", read_only=True)
-    imu_frame: str = param("imu_in_pelvis", doc="Frame of imu/data.", read_only=True)
+    announce_scene: bool = param(True, doc="Tell of the obstacles on sdf_scene, as a perfect sensor.")
+    viewer: bool = param(False, doc="Open MuJoCo's window (needs a display).")
+    frame_id: str = param("odom", doc="Frame of the ground truth.")
+    base_frame: str = param("pelvis", doc="Child frame of the ground truth.")
+    imu_frame: str = param("imu_in_pelvis", doc="Frame of imu/data.")
 
     def __post_init__(self) -> None:
         validate(self)

@@ -86,10 +86,10 @@ class MujocoSimNode(Node):
         self._chunk = math.gcd(*self._every.values())
         self._steps = 0
         self._pacer = Pacer(config.real_time_factor)
+        self._applied = config
         self._auto: AutoPace | None = None
-        self._offset = config.clock_offset
-        self.parameters.on_change(self._on_parameters)
         self._requests: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        self.parameters.on_change(lambda changed: self._requests.put(partial(self._change, changed)))
         self._stop = threading.Event()
         self._hub: LockstepHub | None = None
         if config.pacing == "lockstep":
@@ -147,14 +147,6 @@ class MujocoSimNode(Node):
         self.create_service(SetBool, "sim/pause", self._on_pause)
 
     # ------------------------------------------------------------ ROS callbacks
-
-    def _on_parameters(self, config: SimConfig) -> None:
-        self._pacer.set_factor(config.real_time_factor)
-        if self._auto is not None:
-            self._auto.most = config.real_time_factor
-        if config.clock_offset != self._offset:
-            step, self._offset = config.clock_offset - self._offset, config.clock_offset
-            self._requests.put(lambda: self._jump(step))
 
     def _on_plan(self, data: bytes) -> None:
         if self._auto is not None:
@@ -275,9 +267,16 @@ class MujocoSimNode(Node):
         if samples is not None:
             self._robot.publish(*samples)
 
-    def _jump(self, step: float) -> None:
-        """Set the clock by ``step`` [s]; physics and sensors go on."""
-        self.sim.data.time = max(0.0, self.sim.data.time + step)
+    def _change(self, config: SimConfig) -> None:
+        """Apply live parameters between two steps; physics and sensors go on where the clock jumps."""
+        before, self._applied = self._applied, config
+        if config.real_time_factor != before.real_time_factor:
+            self._pacer.set_factor(config.real_time_factor)
+            if self._auto is not None:
+                self._auto.most = config.real_time_factor
+        if config.clock_offset != before.clock_offset:
+            self.sim.data.time = max(0.0, self.sim.data.time + config.clock_offset - before.clock_offset)
+        self.sim.set_physics(Physics(config.friction, config.mass_scale, config.payload))
 
     def _restart(self, time: bool, state: bool) -> None:
         """Back to the start, as if the node had just been started; for :class:`SimulationControl`."""

@@ -16,7 +16,6 @@ class RobotParameters:
         "topics",
         choices=ROBOT_INTERFACES,
         doc="The way to motors and sensors: ROS topics, or Unitree's DDS.",
-        read_only=True,
     )
     unitree: UnitreeConfig = field(default_factory=UnitreeConfig)
 
@@ -29,5 +28,4 @@ class MotorParameters(RobotParameters):
         "gains",
         choices=COMMAND_TYPES,
         doc="motor_command with gains (MuJoCo node), or joint_command as JointState (Isaac Sim).",
-        read_only=True,
     )

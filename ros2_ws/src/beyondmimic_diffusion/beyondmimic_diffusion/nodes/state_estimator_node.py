@@ -40,12 +40,11 @@ _MAX_TRUTH_GAP = 0.011
 class StateEstimatorConfig(RobotParameters):
     """What an operator may choose about the estimate and its topics."""
 
-    autostart: bool = param(True, doc="Configure and activate without being asked.", read_only=True)
+    autostart: bool = param(True, doc="Configure and activate without being asked.")
     root_source: str = param(
         "proprioception",
         choices=("truth", "proprioception"),
         doc="Root pose and velocity from the simulator (ground_truth/odom), or from IMU and legs.",
-        read_only=True,
     )
     state_frequency: float = param(
         50.0,
@@ -53,18 +52,17 @@ class StateEstimatorConfig(RobotParameters):
         lo=10.0,
         hi=200.0,
         doc="Rate of robot_state; the policy's steps must be multiples.",
-        read_only=True,
     )
-    odom_frequency: float = param(50.0, unit="Hz", lo=1.0, hi=200.0, doc="Rate of odom and /tf.", read_only=True)
+    odom_frequency: float = param(50.0, unit="Hz", lo=1.0, hi=200.0, doc="Rate of odom and /tf.")
     sensor_frequency: float = param(
         100.0, unit="Hz", lo=1.0, hi=500.0, doc="Rate of joint_states and imu/data, if this node publishes them."
     )
     realtime_priority: int = param(
-        8, lo=0, hi=90, doc="SCHED_FIFO priority of Unitree's samples where permitted; 0: none.", read_only=True
+        8, lo=0, hi=90, doc="SCHED_FIFO priority of Unitree's samples where permitted; 0: none."
     )
-    odom_frame: str = param("odom", doc="Frame of the odometry.", read_only=True)
-    base_footprint_frame: str = param("base_footprint", doc="Frame below the pelvis, on the floor.", read_only=True)
-    base_frame: str = param("pelvis", doc="Frame of the pelvis.", read_only=True)
+    odom_frame: str = param("odom", doc="Frame of the odometry.")
+    base_footprint_frame: str = param("base_footprint", doc="Frame below the pelvis, on the floor.")
+    base_frame: str = param("pelvis", doc="Frame of the pelvis.")
     estimator: EstimatorConfig = field(default_factory=EstimatorConfig)
 
     def __post_init__(self) -> None:

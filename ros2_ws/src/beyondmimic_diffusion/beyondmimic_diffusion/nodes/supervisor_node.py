@@ -40,18 +40,14 @@ class SupervisorParameters(MotorParameters):
     """What an operator may choose."""
 
     timeout: float = param(
-        0.05, unit="s", lo=0.01, hi=1.0, doc="Standstill of the armed executor at which damping starts.", read_only=True
+        0.05, unit="s", lo=0.01, hi=1.0, doc="Standstill of the armed executor at which damping starts."
     )
-    damping_rate_hz: float = param(100.0, unit="Hz", lo=20.0, hi=500.0, doc="Rate of damping.", read_only=True)
-    damping_kd: float = param(
-        5.0, unit="N m s/rad", lo=0.1, hi=20.0, doc="Joint damping; twice the policy's at most.", read_only=True
-    )
+    damping_rate_hz: float = param(100.0, unit="Hz", lo=20.0, hi=500.0, doc="Rate of damping.")
+    damping_kd: float = param(5.0, unit="N m s/rad", lo=0.1, hi=20.0, doc="Joint damping; twice the policy's at most.")
     farewell_time: float = param(
         1.0, unit="s", lo=0.0, hi=30.0, doc="How long damping goes on when this node is ended while it damps."
     )
-    realtime_priority: int = param(
-        30, lo=0, hi=90, doc="SCHED_FIFO priority of the watch where permitted; 0: none.", read_only=True
-    )
+    realtime_priority: int = param(30, lo=0, hi=90, doc="SCHED_FIFO priority of the watch where permitted; 0: none.")
 
     def __post_init__(self) -> None:
         validate(self)

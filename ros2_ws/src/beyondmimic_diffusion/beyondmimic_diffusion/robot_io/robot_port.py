@@ -24,11 +24,9 @@ OnPair = Callable[[ImuSample, JointSample], None]
 class UnitreeConfig:
     """Where a Unitree robot is; only read if the interface is ``unitree``."""
 
-    network_interface: str = param(
-        "", doc="Network interface that the robot is connected to; lo for a simulated one.", read_only=True
-    )
-    domain: int = param(0, lo=0, hi=232, doc="Domain of the robot's DDS.", read_only=True)
-    dry_run: bool = param(True, doc="Command rt/lowcmd_dryrun, to which no motor listens.", read_only=True)
+    network_interface: str = param("", doc="Network interface that the robot is connected to; lo for a simulated one.")
+    domain: int = param(0, lo=0, hi=232, doc="Domain of the robot's DDS.")
+    dry_run: bool = param(True, doc="Command rt/lowcmd_dryrun, to which no motor listens.")
 
 
 class RobotPort(RobotInterface, Protocol):

@@ -28,6 +28,7 @@ from std_srvs.srv import Trigger
 
 from ..core.errors import BeyondMimicError
 from .diagnostics import Diagnostics, Heartbeat
+from .lifeline import ENDING_SIGNALS, end_with_start_up, on_ending_signals
 from .lockstep import join_lockstep
 from .parameters import NodeParameters
 from .transport import use_sockets
@@ -140,7 +141,9 @@ def spin(node: Node, stop: Future) -> None:
 
 
 def run(make_node: Callable[[], Node], close: Callable[[Any], None] | None = None, realtime_priority: int = 0) -> None:
-    """Main function of a node's process: make it, start it, spin it on this thread, leave cleanly on Ctrl-C or SIGTERM.
+    """Main function of a node's process: make it, start it, spin it on this thread, leave cleanly when it is told to.
+
+    It is told by Ctrl-C or SIGTERM, by the end of its terminal, or by the end of the process that started it.
 
     Args:
         make_node: Constructs the node once rclpy is up.
@@ -152,15 +155,17 @@ def run(make_node: Callable[[], Node], close: Callable[[Any], None] | None = Non
     use_sockets()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     stop: Future = Future()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None if stop.done() else stop.set_result(None))
+    on_ending_signals(lambda: None if stop.done() else stop.set_result(None))
+    trouble = end_with_start_up()
+    if trouble:
+        get_logger("beyondmimic").warning(trouble)
     try:
         code = _serve(make_node(), close, stop)
     except BeyondMimicError as error:
         get_logger("beyondmimic").fatal(str(error))
         code = REFUSED
     rclpy.try_shutdown()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDING_SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would find Python without handlers, half taken down
     sys.exit(code)
 

@@ -40,11 +40,11 @@ _FUTURE = 0.5
 class SceneConfig:
     """How obstacles and maps are understood."""
 
-    avoid: bool = param(True, doc="Keep clear of sdf_scene and map whatever else is asked for.", read_only=True)
+    avoid: bool = param(True, doc="Keep clear of sdf_scene and map whatever else is asked for.")
     moving_timeout: float = param(
         2.0, unit="s", lo=0.1, hi=60.0, doc="A moving obstacle that is not renewed for this long is dropped."
     )
-    map_topic: str = param("map", doc="Topic of the occupancy grid.", read_only=True)
+    map_topic: str = param("map", doc="Topic of the occupancy grid.")
     occupied_from: int = param(65, lo=1, hi=100, doc="Occupancy from which a cell of the map is an obstacle.")
     unknown_is_free: bool = param(True, doc="Unknown cells of the map may be walked on.")
     resolution: float = param(

@@ -21,6 +21,7 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from ..core.errors import ConfigError
 from .mcap_file import McapFile
+from .qos_profiles import offered_qos_profiles
 
 _QUEUE = 200
 """Messages the middleware keeps per topic until they are fetched; at 250 Hz that is 0.8 s."""
@@ -140,7 +141,9 @@ class Recorder:
                 continue
             try:
                 message_type = message_class(type_names[0])
-                self._file.add_channel(topic, type_names[0], "\n".join(_qos_text(offer) for offer in offers))
+                self._file.add_channel(
+                    topic, type_names[0], offered_qos_profiles(offer.qos_profile for offer in offers)
+                )
             except ConfigError as error:
                 self.unreadable[topic] = str(error)
                 continue
@@ -161,11 +164,6 @@ def matching_qos(offers: list[TopicEndpointInfo]) -> QoSProfile:
         reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
     )
-
-
-def _qos_text(offer: TopicEndpointInfo) -> str:
-    profile = offer.qos_profile
-    return f"{offer.node_name}: {profile.reliability.name}, {profile.durability.name}"
 
 
 def _clock_seconds(data: bytes) -> float:

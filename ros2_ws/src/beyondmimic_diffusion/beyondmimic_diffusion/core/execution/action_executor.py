@@ -7,6 +7,7 @@ filter. Nothing raises inside a tick; every decision is in the :class:`ExecutorR
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from .executor_report import ExecutorReport
 from .joint_trips import JointTrip
 from .modes import Event, ExecutorMode, Reason, next_mode
 from .plan_buffer import PlanBuffer, PlanSample, PlanVerdict, SampleStatus
-from .safety_filter import FilterReport, FilterVerdict, JointLimits, SafetyFilter
+from .safety_filter import FilterReport, FilterVerdict, JointLimits, SafetyConfig, SafetyFilter
 from .standing import StandingController
 from .watchdog import Fall, StateHealth, Watchdog, WatchdogReport
 
@@ -26,6 +27,8 @@ _MOVING = frozenset(
     {ExecutorMode.HOLD, ExecutorMode.BLEND, ExecutorMode.TRACKING, ExecutorMode.COASTING, ExecutorMode.RETURN_TO_STAND}
 )
 _PLAYING = frozenset({ExecutorMode.TRACKING, ExecutorMode.COASTING})
+_LIVE_LIMITS = ("effort_scale", "upper_body_rate")
+"""Limits of the filter that may be changed while the node runs."""
 _LONGEST_STEP = 0.1
 """A tick that comes later than this moves blends and rate limits only this far [s]."""
 MOST_DAMPING = 2.0
@@ -152,6 +155,20 @@ class ActionExecutor:
             self._enter(Event.STAND, Reason.TOLD_TO_STAND)
             self._reason, self._told_to_stand = Reason.TOLD_TO_STAND, True
         return True, self._reason.sentence
+
+    def set_limits(self, limits: SafetyConfig) -> tuple[bool, str]:
+        """Other settings of the filter from the next tick on; none may be raised while the robot is armed.
+
+        Returns:
+            Whether they are in force, and a sentence that says why not.
+        """
+        before = self._config.limits
+        raised = [name for name in _LIVE_LIMITS if getattr(limits, name) > getattr(before, name)]
+        if raised and self._mode is not ExecutorMode.DISARMED:
+            return False, f"limits.{raised[0]} can only be lowered while the robot is armed; disarm it to raise it"
+        self._config = replace(self._config, limits=limits)
+        self._filter.configure(limits)
+        return True, ""
 
     def superseded(self) -> None:
         """Somebody else commands the motors: whatever moved is over, until disarmed and armed again."""

@@ -34,7 +34,7 @@ class ArmingConfig:
 class ExecutorConfig:
     """Times and gains of the mode machine, and the groups of its parts."""
 
-    control_rate_hz: float = param(200.0, unit="Hz", lo=50.0, hi=1000.0, doc="Rate of motor commands.", read_only=True)
+    control_rate_hz: float = param(200.0, unit="Hz", lo=50.0, hi=1000.0, doc="Rate of motor commands.")
     blend_time: float = param(2.0, unit="s", lo=0.02, hi=20.0, doc="Time to reach the stand pose after arming.")
     plan_blend: float = param(
         0.1, unit="s", lo=0.0, hi=2.0, doc="Time over which the first plan replaces the held pose; 0: at once."

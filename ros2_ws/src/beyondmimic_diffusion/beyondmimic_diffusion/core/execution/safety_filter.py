@@ -67,9 +67,16 @@ class SafetyConfig:
         2.0, lo=0.1, hi=10.0, doc="Rate limit of leg targets as a multiple of the motor's greatest speed."
     )
     upper_body_rate: float = param(
-        20.0, unit="rad/s", lo=0.1, hi=100.0, doc="Rate limit of waist and arm targets (never above the motor's speed)."
+        20.0,
+        unit="rad/s",
+        lo=0.1,
+        hi=100.0,
+        doc="Rate limit of waist and arm targets (never above the motor's speed).",
+        live=True,
     )
-    effort_scale: float = param(1.0, lo=0.05, hi=1.0, doc="Share of the motors' greatest torque that may be used.")
+    effort_scale: float = param(
+        1.0, lo=0.05, hi=1.0, doc="Share of the motors' greatest torque that may be used.", live=True
+    )
 
     def __post_init__(self) -> None:
         validate(self)
@@ -108,16 +115,20 @@ class SafetyFilter:
             limits: Of the robot, shapes (J,).
             config: The defaults if None.
         """
-        config = config or SafetyConfig()
-        margin = config.position_margin
+        self._limits = limits
+        self._num_joints = len(limits.effort)
+        self._last: JointCommand | None = None
+        self.configure(config or SafetyConfig())
+
+    def configure(self, config: SafetyConfig) -> None:
+        """Keep to these settings from the next command on; the last safe command stays."""
+        limits, margin = self._limits, config.position_margin
         middle = 0.5 * (limits.position_low + limits.position_high)
         self._low = np.minimum(limits.position_low + margin, middle)  # (J,)
         self._high = np.maximum(limits.position_high - margin, middle)
         upper_rate = np.minimum(config.upper_body_rate, limits.velocity)
         self._rate = np.where(limits.is_leg, config.leg_rate_scale * limits.velocity, upper_rate)
         self._effort = config.effort_scale * limits.effort
-        self._num_joints = len(self._effort)
-        self._last: JointCommand | None = None
 
     def reset(self) -> None:
         """Forget the last command: the next one may start from wherever the joints are."""

@@ -23,7 +23,6 @@ class StandingConfig:
     policy: str = param(
         "fastsac_walker",
         doc="Walker that steps to a stand: of holosoma-inference by its name, or an ONNX file; empty: ankles only.",
-        read_only=True,
     )
     resume_time: float = param(
         0.5, unit="s", lo=0.0, hi=5.0, doc="How long new plans must have come steadily before they take over again."

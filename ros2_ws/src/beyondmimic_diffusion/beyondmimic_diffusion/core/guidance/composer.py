@@ -127,6 +127,10 @@ class GuidanceComposer:
             self._clip,
         )
 
+    def set_scale(self, scale: float) -> None:
+        """Another global guidance scale, for what :meth:`with_terms` gives from now on, too."""
+        self._scale = float(scale)
+
     def correction(self, clean_states: Array, k: int) -> Array:
         """Change to add to the predicted clean states, normalised, shape (B, H, S); see the module's text."""
         strength = self._scale * (1.0 if self._schedule is None else float(self._schedule(k)))

@@ -43,6 +43,13 @@ class GoalIntegrator:
         self._offset = np.zeros((rows, size))
         self._goal = np.full((rows, size), np.nan)
 
+    def retune(self, gain: float, clamp: float | Array) -> None:
+        """Another gain [1/s] and clamp from the next update on; without gain, what was learned is forgotten."""
+        self.gain = gain
+        self.clamp = np.broadcast_to(np.asarray(clamp, dtype=np.float64), self.clamp.shape)
+        if gain == 0.0:
+            self.reset()
+
     @property
     def offset(self) -> Array:
         """What to add to the goal, shape (B, size)."""

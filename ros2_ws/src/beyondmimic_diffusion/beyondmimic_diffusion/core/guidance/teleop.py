@@ -20,10 +20,10 @@ _NEUTRAL = 0.05
 class VelocityLimits:
     """What may be asked of the robot; more is cut to this."""
 
-    forward: float = param(0.8, unit="m/s", lo=0.0, hi=3.0, doc="Greatest forward speed.")
-    backward: float = param(0.6, unit="m/s", lo=0.0, hi=3.0, doc="Greatest backward speed.")
-    lateral: float = param(0.4, unit="m/s", lo=0.0, hi=3.0, doc="Greatest sideways speed.")
-    yaw_rate: float = param(1.0, unit="rad/s", lo=0.0, hi=4.0, doc="Greatest yaw rate.")
+    forward: float = param(0.8, unit="m/s", lo=0.0, hi=3.0, doc="Greatest forward speed.", live=True)
+    backward: float = param(0.6, unit="m/s", lo=0.0, hi=3.0, doc="Greatest backward speed.", live=True)
+    lateral: float = param(0.4, unit="m/s", lo=0.0, hi=3.0, doc="Greatest sideways speed.", live=True)
+    yaw_rate: float = param(1.0, unit="rad/s", lo=0.0, hi=4.0, doc="Greatest yaw rate.", live=True)
 
     def __post_init__(self) -> None:
         validate(self)
@@ -53,8 +53,8 @@ class JoyConfig:
     axis_forward: int = param(1, lo=0, hi=15, doc="Axis for forward.")
     axis_left: int = param(0, lo=0, hi=15, doc="Axis for left.")
     axis_turn: int = param(3, lo=0, hi=15, doc="Axis for turning left.")
-    slow: float = param(0.5, lo=0.0, hi=1.0, doc="Share of the greatest speed without the turbo button.")
-    dead_zone: float = param(0.1, lo=0.0, hi=0.9, doc="Share of a stick's way that does nothing.")
+    slow: float = param(0.5, lo=0.0, hi=1.0, doc="Share of the greatest speed without the turbo button.", live=True)
+    dead_zone: float = param(0.1, lo=0.0, hi=0.9, doc="Share of a stick's way that does nothing.", live=True)
 
     def __post_init__(self) -> None:
         validate(self)
@@ -67,8 +67,12 @@ class JoyMapping:
     """
 
     def __init__(self, config: JoyConfig, limits: VelocityLimits):
-        self._config, self._limits = config, limits
         self._seen_neutral = False
+        self.configure(config, limits)
+
+    def configure(self, config: JoyConfig, limits: VelocityLimits) -> None:
+        """Map the sticks like this from now on; a pad that was seen at rest stays so."""
+        self._config, self._limits = config, limits
 
     def velocity(self, axes: Sequence[float], buttons: Sequence[int]) -> tuple[float, float, float] | None:
         """Forward, left [m/s], yaw rate [rad/s]; None while the dead-man is not held or the pad was never at rest.
@@ -101,6 +105,29 @@ class JoyMapping:
         return math.copysign(max(0.0, size), stick)
 
 
+class CommandPace:
+    """Which commands are forwarded at once: those that come a period or more after the last one that was."""
+
+    def __init__(self, period: float):
+        """
+        Args:
+            period: Least time between two commands that are forwarded [s].
+        """
+        self._period = period
+        self._next = -math.inf
+
+    def wait(self, now: float) -> float:
+        """How long the newest command must wait [s]; 0: it is forwarded now, and counted.
+
+        Args:
+            now: Any clock that does not jump [s].
+        """
+        if now < self._next:
+            return self._next - now
+        self._next = now + self._period
+        return 0.0
+
+
 class VelocityTask:
     """The newest velocity command until it is too old; then, and before the first, the wish to stand."""
 
@@ -126,6 +153,10 @@ class VelocityTask:
         """Take a command; ``now`` is any clock that does not jump [s], the same one as for the other calls."""
         self._velocity = velocity
         self._until = now + self._timeout
+
+    def limit(self, limits: VelocityLimits) -> None:
+        """Cut the command in force to these."""
+        self._velocity = limits.clip(self._velocity)
 
     def active(self, now: float) -> bool:
         """True while a command counts."""

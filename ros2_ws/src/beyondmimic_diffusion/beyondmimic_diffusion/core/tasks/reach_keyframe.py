@@ -24,7 +24,12 @@ class KeyframeTaskConfig:
     """When a keyframe counts as reached."""
 
     position_tolerance: float = param(
-        0.15, unit="m", lo=0.005, hi=2.0, doc="Largest mean distance of the chosen key points from their goals."
+        0.15,
+        unit="m",
+        lo=0.005,
+        hi=2.0,
+        doc="Largest mean distance of the chosen key points from their goals.",
+        live=True,
     )
     window: float = param(
         0.1,

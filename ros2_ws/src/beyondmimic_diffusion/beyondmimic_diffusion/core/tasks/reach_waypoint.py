@@ -22,12 +22,17 @@ from .task import Task, TaskCode, TaskRefusedError, TaskUpdate, check_timeout, f
 class WaypointTaskConfig:
     """When a place counts as reached, and how the way there is gone."""
 
-    position_tolerance: float = param(0.3, unit="m", lo=0.02, hi=5.0, doc="Arrived within this distance.")
+    position_tolerance: float = param(0.3, unit="m", lo=0.02, hi=5.0, doc="Arrived within this distance.", live=True)
     speed_tolerance: float = param(
-        0.15, unit="m/s", lo=0.01, hi=1.0, doc="And below this planar speed, averaged over average_time."
+        0.15, unit="m/s", lo=0.01, hi=1.0, doc="And below this planar speed, averaged over average_time.", live=True
     )
     heading_tolerance: float = param(
-        0.25, unit="rad", lo=0.02, hi=3.2, doc="And facing the goal's heading within this angle, if it has one."
+        0.25,
+        unit="rad",
+        lo=0.02,
+        hi=3.2,
+        doc="And facing the goal's heading within this angle, if it has one.",
+        live=True,
     )
     average_time: float = param(1.0, unit="s", lo=0.1, hi=5.0, doc="Time over which the speed is averaged.")
     look_ahead: float = param(0.9, unit="m", lo=0.2, hi=5.0, doc="Distance along the route of the near waypoint.")

@@ -16,7 +16,12 @@ class StandTaskConfig:
     """When a robot stands."""
 
     speed_tolerance: float = param(
-        0.15, unit="m/s", lo=0.01, hi=1.0, doc="Standing below this planar speed, averaged over average_time."
+        0.15,
+        unit="m/s",
+        lo=0.01,
+        hi=1.0,
+        doc="Standing below this planar speed, averaged over average_time.",
+        live=True,
     )
     average_time: float = param(1.0, unit="s", lo=0.1, hi=5.0, doc="Time over which the speed is averaged.")
     hold_time: float = param(1.0, unit="s", lo=0.0, hi=60.0, doc="Done after standing for this long.")
