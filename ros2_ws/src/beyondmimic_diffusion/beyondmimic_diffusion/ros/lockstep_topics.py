@@ -84,8 +84,8 @@ class CaughtTopics:
 
     def release(self) -> None:
         """Topics that the node makes from now on are its own again."""
-        node = self._node
-        node.create_publisher, node.create_subscription, node.create_timer = self._make  # type: ignore[method-assign]
+        for name in ("create_publisher", "create_subscription", "create_timer"):
+            vars(self._node).pop(name, None)  # what stands there hides the node's own
 
     def carry(self, topics: Iterable[str]) -> None:
         """From now on these come by lockstep alone."""

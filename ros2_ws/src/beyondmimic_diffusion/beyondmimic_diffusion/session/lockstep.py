@@ -60,6 +60,9 @@ class LockstepRecorder:
     def poll(self) -> None:
         """Messages are recorded as they come."""
 
+    def fetch(self) -> None:
+        """As :meth:`poll`."""
+
     def next_turn(self, check: Callable[[], None]) -> None:
         """Give the turn back, and wait for the next one.
 

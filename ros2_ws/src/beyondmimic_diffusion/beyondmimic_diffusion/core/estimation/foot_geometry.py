@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..robot import g1
+from ..robot.lazy_mujoco import mujoco
 from ..robot.model import load_model
 from ..types import Array
 from .contact import POINTS_PER_FOOT, SOLE_POINTS
@@ -68,8 +69,6 @@ class FootKinematics:
     """MuJoCo's kinematics with the pelvis at the origin; holds a scratch model, so one object per thread."""
 
     def __init__(self) -> None:
-        import mujoco
-
         model = load_model()
         self._model, self._data = model, mujoco.MjData(model)
         self._data.qpos[:7] = (0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
@@ -81,8 +80,6 @@ class FootKinematics:
 
     def see(self, joint_pos: Array) -> FootGeometry:
         """Geometry at joint angles [rad], shape (J,)."""
-        import mujoco
-
         data = self._data
         data.qpos[7:] = joint_pos
         mujoco.mj_kinematics(self._model, data)

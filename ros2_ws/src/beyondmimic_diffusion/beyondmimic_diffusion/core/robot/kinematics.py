@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..types import Array, RobotState
 from . import g1
+from .lazy_mujoco import mujoco
 from .model import load_model
-
-if TYPE_CHECKING:
-    import mujoco  # at run time where it is used, as in .model
 
 
 class Kinematics:
@@ -24,8 +21,6 @@ class Kinematics:
             model: A compiled G1 whose qpos is (free joint, 29 joints); by default the MJCF of the installed package.
             key_points: Which points, M of them.
         """
-        import mujoco
-
         self.model = load_model() if model is None else model
         self.key_points_list = tuple(key_points)
         self._data = mujoco.MjData(self.model)
@@ -41,8 +36,6 @@ class Kinematics:
 
     def key_points_batch(self, qpos: Array, qvel: Array) -> tuple[Array, Array]:
         """The same for T states in MuJoCo's form, qpos (T, 36) and qvel (T, 35); results have shape (T, M, 3)."""
-        import mujoco
-
         steps, points = len(qpos), len(self._bodies)
         origin, frame = np.empty((steps, points, 3)), np.empty((steps, points, 9))
         twist, centre = np.empty((steps, points, 6)), np.empty((steps, 1, 3))
@@ -64,8 +57,6 @@ class Kinematics:
 
     def head_height(self, state: RobotState) -> float:
         """Height of the head's centre above the floor [m]; a robot with its head below 0.2 m has fallen."""
-        import mujoco
-
         self._data.qpos[:], self._data.qvel[:] = to_mujoco(state)
         mujoco.mj_kinematics(self.model, self._data)
         body = self.model.body(g1.HEAD_BODY).id
@@ -74,8 +65,6 @@ class Kinematics:
 
 def to_mujoco(state: RobotState) -> tuple[Array, Array]:
     """qpos (36,) and qvel (35,) of a state; MuJoCo keeps a free joint's angular velocity in body axes, we in world."""
-    import mujoco
-
     ang_vel_b = np.empty(3)
     inverse = np.empty(4)
     mujoco.mju_negQuat(inverse, np.asarray(state.root_quat_w, dtype=np.float64))
@@ -87,8 +76,6 @@ def to_mujoco(state: RobotState) -> tuple[Array, Array]:
 
 def from_mujoco(qpos: Array, qvel: Array, stamp: float) -> RobotState:
     """The inverse of :func:`to_mujoco`; arrays are copied."""
-    import mujoco
-
     ang_vel_w = np.empty(3)
     mujoco.mju_rotVecQuat(ang_vel_w, np.asarray(qvel[3:6], dtype=np.float64), np.asarray(qpos[3:7], dtype=np.float64))
     return RobotState(

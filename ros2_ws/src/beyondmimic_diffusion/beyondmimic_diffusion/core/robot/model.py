@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import RobotModelError
 from . import g1
-
-if TYPE_CHECKING:
-    import mujoco  # at run time where it is used: it is a fifth of a node's start, and most nodes do without
+from .lazy_mujoco import mujoco
 
 _PACKAGE = "mjlab"
 _MJCF_IN_PACKAGE = Path("asset_zoo/robots/unitree_g1/xmls/g1.xml")
@@ -57,8 +54,6 @@ def build_spec(*, meshes: bool = False, actuators: bool = True, timestep: float 
         actuators: Add one torque-limited PD actuator per joint, see :func:`_add_pd_actuator`.
         timestep: Of the physics [s].
     """
-    import mujoco
-
     path = g1_mjcf_path()
     spec = mujoco.MjSpec.from_file(str(path))
     spec.option.timestep = timestep
@@ -88,8 +83,6 @@ def build_spec(*, meshes: bool = False, actuators: bool = True, timestep: float 
 
 
 def _drop_meshes(spec: mujoco.MjSpec) -> None:
-    import mujoco
-
     for geom in list(spec.geoms):
         if geom.type == mujoco.mjtGeom.mjGEOM_MESH:
             spec.delete(geom)
@@ -102,8 +95,6 @@ def _add_pd_actuator(spec: mujoco.MjSpec, joint_name: str, effort: float) -> Non
 
     The gains sit in ``actuator_biasprm`` columns 1 and 2 (negative) and may change at any step, down to zero.
     """
-    import mujoco
-
     actuator = spec.add_actuator(name=joint_name, target=joint_name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
     actuator.gaintype = mujoco.mjtGain.mjGAIN_FIXED
     actuator.biastype = mujoco.mjtBias.mjBIAS_AFFINE
@@ -125,8 +116,6 @@ def load_model(*, meshes: bool = False, timestep: float = PHYSICS_DT) -> mujoco.
 
 def check_joint_order(model: mujoco.MjModel) -> None:
     """Raise :class:`RobotModelError` unless qpos is a free joint followed by the 29 joints in our order."""
-    import mujoco
-
     names = tuple(mujoco.mj_id2name(model, mujoco.mjtObj.mjOBJ_JOINT, i) for i in range(model.njnt))
     if names[1:] != g1.JOINT_NAMES or model.jnt_type[0] != mujoco.mjtJoint.mjJNT_FREE:
         raise RobotModelError(f"the MJCF's joints are {names}; a free joint and then {g1.JOINT_NAMES} were expected")
@@ -134,7 +123,5 @@ def check_joint_order(model: mujoco.MjModel) -> None:
 
 def foot_geom_ids(model: mujoco.MjModel) -> np.ndarray:
     """Ids of the feet's collision geoms."""
-    import mujoco
-
     ids = [i for i in range(model.ngeom) if "_foot" in (mujoco.mj_id2name(model, mujoco.mjtObj.mjOBJ_GEOM, i) or "")]
     return np.asarray(ids)
