@@ -36,7 +36,7 @@ _TOUR_TIME = 60.0
 """[s]."""
 _RECORDER_NICENESS = 5
 """The recorder and the progress line wait when the robot needs the CPU."""
-_BLEND_TIME = 1.0
+_BLEND_TIME = "1.0"
 """From the pose in the gantry to the stand pose [s]: they are the same."""
 _FEW_CORES, _SENSORS, _SENSORS_ON_FEW_CORES = 4, 250.0, 100.0
 """On fewer cores than this, simulator, stack and recorder share what messages cost; both rates meet the 20 ms grid."""
