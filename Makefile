@@ -43,12 +43,9 @@ test-isaaclab: setup-isaaclab  ## collection in Isaac Lab against collection in 
 	$(call environment,test)
 	@$(VENV)/python -m pytest -ra tests/isaac_lab $(PYTEST_ARGS)
 
-test:  ## all tests that need no GPU and no robot, those over ROS one at a time; lists what was skipped and why
+test:  ## all tests that need no GPU and no robot; lists what was skipped and why
 	$(call environment,test)
-	@status=0; \
-	$(VENV)/python -m pytest -ra -n logical --maxprocesses 8 --dist loadfile -m "not ros" $(PYTEST_ARGS) || [ $$? -eq 5 ] || status=1; \
-	$(VENV)/python -m pytest -ra -m ros $(PYTEST_ARGS) || [ $$? -eq 5 ] || status=1; \
-	exit $$status
+	@exec $(VENV)/python -m scripts.run_tests $(PYTEST_ARGS)
 
 test-fast:  ## the core's tests alone
 	$(call environment,test)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 
@@ -14,7 +15,9 @@ for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_threads, "1")  # tests are small; more threads only wait for each other
 # Neither the robot's domain (0) nor the default of bringup (42) nor another run's; above 101 the ports are those that
 # Linux hands out to anybody.
-os.environ.setdefault("ROS_DOMAIN_ID", str(43 + os.getpid() % 58))
+os.environ.setdefault("ROS_DOMAIN_ID", str(43 + os.getpid() % 48))
+if _worker := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"):  # each has a domain of its own
+    os.environ["ROS_DOMAIN_ID"] = str(int(os.environ["ROS_DOMAIN_ID"]) + int(_worker))
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 use_sockets()
 
@@ -63,13 +66,29 @@ REQUIREMENTS = {
 """Marker -> why its tests cannot run here; an empty string if they can."""
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    from tests.schedule import FilesLongestFirst
+
+    return FilesLongestFirst(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        from tests.schedule import longest_first
+
+        items[:] = longest_first(items)
     used = {name for name in REQUIREMENTS if any(item.get_closest_marker(name) for item in items)}
     reasons = {name: REQUIREMENTS[name]() for name in used}
     for item in items:
         for name, reason in reasons.items():
             if reason and item.get_closest_marker(name):
                 item.add_marker(pytest.mark.skip(reason=f"{name}: {reason}"))
+
+
+def pytest_collection_finish() -> None:
+    """What is imported stays: collections after a test need not look through all of it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -108,11 +108,10 @@ class Plan:
             sources.append(self._sources / "tf2_msgs_lite")
 
         def build(log: Path) -> None:
-            for source in sources:
-                messages.build_interfaces(self.venv, source, self._ros, log)
+            messages.build_all(self.venv, sources, self._ros, log)
 
         ros = [str(prefix) for prefix in self._ros] or [self._requirements / "ros.txt"]
-        return Step("messages", "Messages (compiled)", build, [*sources, *ros], background=True)
+        return Step("messages", "Messages (compiled)", build, [*sources, *messages.INPUTS, *ros], background=True)
 
     def _training(self) -> list[Step]:
         file, package = self._requirements / "train.txt", self._root / "training"

@@ -1,4 +1,7 @@
-"""The planner's thread, with a planner that only writes down what it was asked."""
+"""The planner's thread, with a planner that only writes down what it was asked.
+
+What a planner remembers from plan to plan is tested with the real one in ``test_plan_recovery.py``.
+"""
 
 import time
 from dataclasses import dataclass, field
@@ -25,6 +28,10 @@ class FakePlanner:
     target: float = 0.0
     failure: Exception | None = None
     ages: list = field(default_factory=list)
+    trouble: str = "the network gave NaN or infinity"
+
+    def spent(self, elapsed):
+        pass
 
     def arrived(self, age):
         self.ages.append(age)

@@ -448,6 +448,29 @@ def test_an_unknown_mode_is_refused_with_the_known_ones():
         PlannerConfig(mode="guess")
 
 
+def test_no_zero_stands_for_the_policys_own_value(policy, kinematics):
+    """Scale 0 is unguided; 0 passes cannot be; -1 is the policy's own."""
+    unguided = Run(policy, kinematics, PlannerConfig(guidance_scale=0.0)).plans(2)
+    free = Run(policy, kinematics).plans(2, ())
+    for one, other in zip(unguided, free, strict=True):
+        np.testing.assert_array_equal(one.joint_targets, other.joint_targets)
+    own = Run(policy, kinematics, PlannerConfig(guidance_scale=policy.manifest.sampling.guidance_scale)).plans(2)
+    default = Run(policy, kinematics).plans(2)
+    for one, other in zip(own, default, strict=True):
+        np.testing.assert_array_equal(one.joint_targets, other.joint_targets)
+    assert np.abs(own[0].joint_targets - free[0].joint_targets).max() > 1e-4
+    with pytest.raises(ConfigError, match="passes is 0; give at least 1, or -1"):
+        PlannerConfig(passes=0)
+    with pytest.raises(ConfigError, match="guidance_scale is -0.5; give 0.0"):
+        PlannerConfig(guidance_scale=-0.5)
+
+
+def test_states_that_reopen_at_level_zero_are_kept_as_they_were_but_for_that_levels_noise(policy, kinematics):
+    planner = BatchPlanner(policy, PlannerConfig(mode="warm_start", reopen_level=0))
+    assert planner._buffer.config.state_level == 0
+    assert BatchPlanner(policy, PlannerConfig(mode="warm_start"))._buffer.config.state_level == 14
+
+
 def test_a_batch_observation_needs_no_more_than_its_arrays(policy, kinematics):
     """Evaluation makes observations itself, without a track."""
     run = Run(policy, kinematics)

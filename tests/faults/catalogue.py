@@ -32,7 +32,9 @@ from .injections import (
     sensors,
     shifted,
     silence,
+    stop_terminal,
     swap_policy,
+    terminal_goes_on,
     with_nan,
 )
 from .reactions import (
@@ -129,6 +131,8 @@ CATALOGUE: tuple[Fault, ...] = (
     Fault("policy_swapped", "planner/load_engine in mid-walk", "walks on", None, "sim", swap_policy, goes_on()),
     Fault("disk_full", "the disk is full while recording", "the recorder says so and stops; walks on", None, "sim",
           record_on_a_full_disk, recorder_gives_up, Rig.end_helpers, recorder),
+    Fault("terminal_stopped", "the terminal takes no output (Ctrl-S)", "walks on", None, "sim",
+          stop_terminal, goes_on(4.0), terminal_goes_on),
     Fault("executor_killed", "executor process killed", "supervisor damps", 0.06, "steady",
           send("action_executor", signal.SIGKILL), damped_by_supervisor, restart("action_executor")),
     Fault("supervisor_killed", "supervisor process killed", "walks on", None, "sim",

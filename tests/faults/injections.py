@@ -225,3 +225,14 @@ def swap_policy(rig: Rig) -> None:
     answer = rig.ask("planner/load_engine", LoadEngine, LoadEngine.Request(path=rig.policy), patience=60.0)
     if not answer.success:
         raise RigError(f"planner/load_engine: {answer.error_msg}")
+
+
+def stop_terminal(rig: Rig) -> None:
+    """Nobody reads what the nodes write, and they have something to say."""
+    rig.terminal.stop(rig.processes.values())
+    forged_plan(with_nan)(rig)
+
+
+def terminal_goes_on(rig: Rig) -> None:
+    """Their lines are read again."""
+    rig.terminal.go_on()

@@ -27,6 +27,7 @@ from std_srvs.srv import SetBool, Trigger
 from .ears import Ears
 from .heard import Moment
 from .operator import Operator
+from .terminal import Terminal
 
 SPEED = 0.5
 """Of the walk into which faults are injected [m/s]."""
@@ -67,6 +68,8 @@ class Rig:
         """Of the simulator, where nothing is wrong with it."""
         self.clock_offset = CLOCK_OFFSET
         """By which simulated time has been set [s]."""
+        self.terminal = Terminal()
+        """What the nodes write to."""
         self.tools: dict[str, Any] = {}
         """What an injection needs again when it is taken back."""
         self.helpers: list[subprocess.Popen[str]] = []

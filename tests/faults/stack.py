@@ -15,6 +15,7 @@ from beyondmimic_diffusion.ros.transport import use_sockets
 from rclpy.signals import SignalHandlerOptions
 
 from .rig import CLOCK_OFFSET, PATIENCE, Rig
+from .terminal import Terminal
 
 _INSIDE = Path(__file__).parent / "inside"
 """Holds what each process of the stack loads at its start."""
@@ -42,7 +43,8 @@ def running_rig(
         f"    clock_offset: {CLOCK_OFFSET}\n"
         f"/**/action_executor:\n  ros__parameters:\n{settings}"
     )
-    lines: list[str] = []
+    terminal = Terminal()
+    lines = terminal.lines
     environment = ros_environment()
     os.environ.update({name: environment[name] for name in ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE")})
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_INSIDE), environment.get("PYTHONPATH", ""))))
@@ -50,12 +52,14 @@ def running_rig(
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
         arguments = BringupArguments(policy=policy, params_file=str(parameters))
-        with Bringup(arguments, environment, lines.append) as bringup:
+        with Bringup(arguments, environment, terminal.take) as bringup:
             rig = Rig(bringup, lines, folder, policy, real_time_factor)
+            rig.terminal = terminal
             try:
                 rig.until(lambda: rig.ears.mode and rig.ears.sim > 0.0 and rig.ears.poses, PATIENCE, "the stack")
                 yield rig
             finally:
+                terminal.go_on()
                 rig.close()
     finally:
         rclpy.try_shutdown()

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -337,3 +338,21 @@ def test_diagnostics_tell_latency_clamps_temperature_and_the_age_of_the_state(se
     values = executor.node._diagnose().values
     assert {"observation_to_command_p99_ms", "plan_slack_p01_ms", "winding_temperature_C"} <= set(values)
     assert {"clamped_position", "clamped_rate", "clamped_torque", "state_age_ms", "remote"} <= set(values)
+
+
+@pytest.mark.parametrize("service", ["executor/arm", "e_stop_trigger"])
+def test_a_request_that_was_answered_failed_because_no_tick_came_is_not_done_by_a_later_one(session, service):
+    executor = session()
+    executor.ros.until(lambda: executor.node._state is not None and executor.states, executor.robot.sample_now)
+    write, held, go_on = executor.node._robot.write, threading.Event(), threading.Event()
+    executor.node._robot.write = lambda command: (held.set(), go_on.wait(20.0), write(command))
+    try:
+        assert held.wait(20.0)
+        answer = executor.ros.ask(service)
+    finally:
+        go_on.set()
+    assert not answer.success
+    assert answer.message.endswith("no tick for 3 s; the request is dropped")
+    heard = len(executor.states)
+    executor.ros.until(lambda: len(executor.states) > heard + 3, executor.robot.sample_now)
+    assert {message.state for message in executor.states} == {STATE.DISARMED}

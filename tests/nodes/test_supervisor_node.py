@@ -1,6 +1,8 @@
 """The supervisor beside a real executor: it takes over from one that stands still, and they never speak at once."""
 
 import threading
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,10 +10,12 @@ import pytest
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 bm = pytest.importorskip("beyondmimic_msgs.msg", reason="beyondmimic_msgs is not built")
 
+from beyondmimic_diffusion.core.execution.progress_watch import ProgressWatch  # noqa: E402
 from beyondmimic_diffusion.core.robot import g1  # noqa: E402
+from beyondmimic_diffusion.nodes import action_executor_node  # noqa: E402
 from beyondmimic_diffusion.nodes.action_executor_node import ActionExecutorNode  # noqa: E402
-from beyondmimic_diffusion.nodes.supervisor_node import SupervisorNode  # noqa: E402
-from beyondmimic_diffusion.robot_io import LeaseError  # noqa: E402
+from beyondmimic_diffusion.nodes.supervisor_node import SupervisorNode, SupervisorParameters  # noqa: E402
+from beyondmimic_diffusion.robot_io import LeaseError, SupervisorLease  # noqa: E402
 from beyondmimic_diffusion.ros import qos  # noqa: E402
 from std_msgs.msg import Bool  # noqa: E402
 
@@ -21,10 +25,29 @@ SETTINGS = {
     "blend_time": 0.05, "realtime_priority": 0, "supervised": True,
     "watchdog.state_hold": 0.5, "watchdog.state_damp": 1.0, "watchdog.pause_after": 1.0, "arming.max_state_age": 1.0,
 }  # fmt: skip
-# In one process with the test's own callbacks ticks come late; what is tested is the reaction, not the figure.
-TIMEOUT = 1.0
+SHIPPED = SupervisorParameters()
 MARK = 1.5
 """Damping by which the supervisor's frames are told from the executor's, which use 5 and 1."""
+
+
+class PunctualPage(SupervisorLease):
+    """The page beside an executor that ticks to the microsecond until it is frozen.
+
+    In one process with the test's own callbacks real ticks come late. Everything but the progress is the real page's.
+    """
+
+    running = threading.Event()
+    TICK = 0.005
+
+    @property
+    def progress(self):
+        if self.running.is_set():
+            self._counted = int(time.monotonic() / self.TICK)
+        return getattr(self, "_counted", 0)
+
+    @property
+    def progress_at(self):
+        return getattr(self, "_counted", 0) * self.TICK
 
 
 class Watched:
@@ -35,16 +58,14 @@ class Watched:
         self.states = ros.heard(STATE, "executor/state", qos.LATCHED)
         self.commands = ros.heard(bm.JointCommand, "motor_command", qos.DECIMATED)
         self.damping = ros.heard(Bool, "supervisor/damping", qos.LATCHED)
-        self.supervisor = ros.make(
-            SupervisorNode, {"timeout": TIMEOUT, "damping_kd": MARK, "realtime_priority": 0, "farewell_time": 0.0}
-        )
+        self.supervisor = ros.make(SupervisorNode, {"damping_kd": MARK})
         self.executor = ros.make(ActionExecutorNode, {"policy": str(folder), **SETTINGS})
-        self.let_go = threading.Event()
-        self.let_go.set()
+        self._let_go = threading.Event()
+        self.thaw()
         write = self.executor._robot.write
 
         def write_or_stand_still(command):
-            self.let_go.wait(20.0)
+            self._let_go.wait(20.0)
             write(command)
 
         self.executor._robot.write = write_or_stand_still
@@ -59,8 +80,16 @@ class Watched:
         """Who sent what was heard: S supervisor, E executor."""
         return "".join("S" if command.kd[0] == pytest.approx(MARK) else "E" for command in self.commands)
 
+    def stand_still(self):
+        self._let_go.clear()
+        PunctualPage.running.clear()
+
+    def thaw(self):
+        self._let_go.set()
+        PunctualPage.running.set()
+
     def freeze(self):
-        self.let_go.clear()
+        self.stand_still()
         self.ros.until(lambda: self.damping and self.damping[-1].data, self.robot.sample_now)
 
     def mode(self):
@@ -72,13 +101,15 @@ def page(tmp_path, monkeypatch):
     """A lease of its own for each test: all of them are one process in one domain."""
     for node in ("action_executor", "supervisor"):
         monkeypatch.setattr(f"beyondmimic_diffusion.nodes.{node}_node.lease_path", lambda _: tmp_path / "lease")
+    monkeypatch.setattr("beyondmimic_diffusion.nodes.supervisor_node.SupervisorLease", PunctualPage)
+    return tmp_path / "lease"
 
 
 @pytest.fixture
 def watched(ros, robot, manifest_folder):
     world = Watched(ros, robot, manifest_folder)
     yield world
-    world.let_go.set()
+    world.thaw()
 
 
 def test_beside_an_executor_that_works_it_sends_nothing(watched):
@@ -93,8 +124,8 @@ def test_beside_an_executor_that_works_it_sends_nothing(watched):
 
 def test_a_disarmed_executor_that_stands_still_is_left_alone(watched):
     watched.ros.until(lambda: watched.commands, watched.robot.sample_now)
-    watched.let_go.clear()
-    watched.ros.spin(3 * TIMEOUT)
+    watched.stand_still()
+    watched.ros.spin(10 * SHIPPED.timeout)
     assert "S" not in watched.frames()
 
 
@@ -116,7 +147,7 @@ def test_an_executor_that_comes_back_is_silent_and_in_fault_until_disarmed_and_m
     assert watched.arm().success
     watched.freeze()
     taken = watched.frames().index("S")
-    watched.let_go.set()
+    watched.thaw()
     watched.ros.until(lambda: watched.mode() == STATE.FAULT, watched.robot.sample_now)
     assert "supervisor" in watched.states[-1].message
     for _ in range(15):
@@ -170,7 +201,64 @@ def test_an_armed_executor_that_is_ended_leaves_the_motors_damped_and_calls_off_
     assert not watched.supervisor._lease.watched
 
 
-def test_two_supervisors_in_different_processes_are_refused(watched, monkeypatch):
-    watched.supervisor._lease._words[6] = 1  # as if process 1 were the one that watches
+def armed_executor(ros, robot, folder):
+    executor = ros.make(ActionExecutorNode, {"policy": str(folder), **SETTINGS, "supervised": False})
+    for publisher in (robot.imu_pub, robot.joint_pub):
+        ros.connected(publisher)
+    ros.until(lambda: executor._state is not None, robot.sample_now)
+    assert ros.ask("executor/arm").success
+    return executor
+
+
+def test_at_its_end_an_executor_is_never_silent_for_as_long_as_would_mean_that_it_has_stopped(
+    ros, robot, manifest_folder, page, monkeypatch
+):
+    """On a virtual clock that only the node's own waiting moves; between, the shipped watch looks every 2 ms."""
+    executor = armed_executor(ros, robot, manifest_folder)
+    supervisor, watch = SupervisorLease(page), ProgressWatch(SHIPPED.timeout, 0.5 * SHIPPED.timeout)
+    clock, alarms, frames = [0.0], [], []
+
+    def wait(seconds):
+        until = clock[0] + seconds
+        while clock[0] < until:
+            clock[0] += 0.002
+            alarms.append(watch.stopped(supervisor.progress, clock[0]))
+
+    executor._ticker.stop()
+    monkeypatch.setattr(executor._robot, "write", frames.append)
+    monkeypatch.setattr(action_executor_node, "time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
+    executor.close()
+    assert len(frames) == 20
+    assert not any(np.any(frame.kp) for frame in frames)
+    assert clock[0] == pytest.approx(0.12)  # 20 frames of 5 ms, in looks of 2 ms
+    assert not any(alarms)
+    assert not supervisor.watched
+    supervisor.close()
+
+
+def broken(command):
+    raise RuntimeError("the middleware is gone")
+
+
+def test_an_executor_that_cannot_damp_at_its_end_leaves_the_watch_on(ros, robot, manifest_folder, page, monkeypatch):
+    executor = armed_executor(ros, robot, manifest_folder)
+    supervisor = SupervisorLease(page)
+    executor._ticker.stop()
+    monkeypatch.setattr(executor._robot, "write", broken)
+    executor.close()
+    assert supervisor.watched
+    assert not supervisor.executor_lives
+    supervisor.close()
+
+
+def test_from_an_executor_whose_writing_fails_the_motors_are_taken_though_it_ticks_on(watched, monkeypatch):
+    assert watched.arm().success
+    monkeypatch.setattr(watched.executor._robot, "write", broken)
+    watched.ros.until(lambda: watched.damping[-1].data, watched.robot.sample_now)  # its progress goes on: PunctualPage
+    watched.ros.until(lambda: watched.mode() == STATE.FAULT or watched.mode() == STATE.E_STOP, watched.robot.sample_now)
+    assert not watched.executor._lease.mine
+
+
+def test_two_supervisors_are_refused(watched, page):
     with pytest.raises(LeaseError, match="only one"):
-        watched.ros.make(SupervisorNode)
+        SupervisorLease(page, patience=0.0)

@@ -8,13 +8,17 @@ import os
 import numpy as np
 import pytest
 
-_domains = itertools.count(os.getpid())
+_FIRST, _DOMAINS = 200, 30
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_SHARE = _DOMAINS // _WORKERS
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_numbers = itertools.count()
 
 
 @pytest.fixture
 def domain() -> int:
-    """A DDS domain of this test's own: none of ROS's, and never the robot's."""
-    return 150 + next(_domains) % 50
+    """A DDS domain of this test's own, whatever runs beside it: none of ROS's, and never the robot's."""
+    return _FIRST + _WORKER * _SHARE + next(_numbers) % _SHARE
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
-"""Who may command: two sides of one page, in one process and across a death."""
+"""Who may command: two sides of one page, in one process, across deaths, and across containers."""
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -13,6 +16,17 @@ from beyondmimic_diffusion.robot_io import ExecutorLease, LeaseError, Supervisor
 from beyondmimic_diffusion.robot_io.command_lease import robot_is_armed  # noqa: E402
 
 pytestmark = pytest.mark.ros
+_SIDE = """
+import sys
+from pathlib import Path
+from beyondmimic_diffusion.robot_io import ExecutorLease, SupervisorLease
+side = {"executor": ExecutorLease, "supervisor": SupervisorLease}[sys.argv[1]](Path(sys.argv[2]))
+print("joined", flush=True)
+for line in sys.stdin:
+    exec(line)
+    print("done", flush=True)
+"""
+UNSHARE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
 
 
 @pytest.fixture
@@ -28,10 +42,53 @@ def pair(path):
     supervisor.close()
 
 
-def dead_process():
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
+class Process:
+    """One side in a process of its own, which does what it is told."""
+
+    def __init__(self, side, path, *before):
+        self._process = subprocess.Popen(
+            [*before, sys.executable, "-c", _SIDE, side, str(path)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert self._process.stdout.readline() == "joined\n"
+
+    def do(self, statement):
+        self._process.stdin.write(statement + "\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == "done\n"
+
+    def freeze(self):
+        self._process.send_signal(signal.SIGSTOP)
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+        self._process.stdin.close()
+        self._process.stdout.close()
+
+
+@pytest.fixture
+def process(path):
+    made = []
+
+    def make(side, *before):
+        made.append(Process(side, path, *before))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.kill()
+
+
+@pytest.fixture
+def container():
+    """What starts a process in a PID name space of its own."""
+    if shutil.which("unshare") is None:
+        pytest.skip("there is no unshare(1)")
+    tried = subprocess.run([*UNSHARE, "true"], capture_output=True, text=True)
+    if tried.returncode:
+        pytest.skip(f"this user may not make PID name spaces: {tried.stderr.strip()}")
+    return UNSHARE
 
 
 def test_at_first_the_executor_commands_and_is_not_watched(pair):
@@ -45,10 +102,45 @@ def test_at_first_the_executor_commands_and_is_not_watched(pair):
 def test_what_one_side_counts_and_asks_for_is_what_the_other_reads(pair):
     executor, supervisor = pair
     executor.watch(True)
+    before = supervisor.progress
     for _ in range(3):
         executor.count()
     assert supervisor.watched
-    assert supervisor.progress == 3
+    assert supervisor.progress == before + 3
+
+
+def test_each_count_is_dated_by_the_clock_that_all_processes_share(pair):
+    executor, supervisor = pair
+    before = time.monotonic()
+    executor.count()
+    assert before <= supervisor.progress_at <= time.monotonic()
+
+
+def test_an_executor_that_asks_and_does_not_write_is_a_while_alive_and_then_no_more(pair):
+    """As long as one that ends in order needs for its last twenty frames; a command makes it as alive as before."""
+    executor, supervisor = pair
+
+    def seen_alive(asked):
+        before = supervisor.progress
+        assert all(executor.mine for _ in range(asked))
+        return supervisor.progress - before
+
+    executor.count()
+    assert [seen_alive(10), seen_alive(10), seen_alive(10)] == [10, 10, 0]
+    executor.count()
+    assert seen_alive(10) == 10
+
+
+def test_an_executor_that_cannot_write_says_so_only_while_it_is_watched(pair):
+    executor, supervisor = pair
+    executor.give_up()
+    assert not supervisor.watched and not supervisor.given_up
+    executor.watch(True)
+    executor.give_up()
+    assert supervisor.watched and supervisor.given_up
+    supervisor.take()
+    supervisor.give_back()
+    assert not supervisor.given_up
 
 
 def test_once_taken_the_motors_are_never_both_sides_and_come_back_only_when_asked_for_and_given(pair):
@@ -88,58 +180,107 @@ def test_a_new_executor_finds_the_motors_taken_and_stays_without_them(path, pair
     executor, supervisor = pair
     executor.watch(True)
     supervisor.take()
+    executor.close()
     newcomer = ExecutorLease(path)
     assert not newcomer.mine
     assert supervisor.damping
     newcomer.close()
 
 
-def test_from_a_dead_supervisor_the_motors_are_taken_back(pair, monkeypatch):
-    executor, supervisor = pair
-    supervisor.take()
-    supervisor._words[6] = dead_process()
+def test_from_a_killed_supervisor_the_motors_are_taken_back_and_from_a_frozen_one_not(path, process):
+    supervisor, executor = process("supervisor"), ExecutorLease(path)
+    supervisor.do("side.take()")
+    supervisor.freeze()
+    assert executor.supervised
+    assert executor.ask() is False
+    supervisor.kill()
     assert not executor.supervised
     assert executor.ask() is True
     assert executor.mine
+    executor.close()
 
 
-def test_a_supervisor_of_a_new_run_forgets_what_a_dead_executor_has_left(path, pair):
-    executor, supervisor = pair
-    executor.watch(True)
-    supervisor.take()
-    executor._words[5] = dead_process()
-    again = SupervisorLease(path)
+def test_after_a_session_that_was_killed_the_next_one_starts_and_forgets_what_is_left(path, process):
+    """Its ids may be those of living processes by then: here of this one."""
+    executor, supervisor = process("executor"), process("supervisor")
+    executor.do("side.watch(True)")
+    supervisor.do("side.take()")
+    pretend = f"side._words[5] = side._words[6] = {os.getpid()}"
+    executor.do(pretend)
+    executor.kill()
+    supervisor.kill()
+    assert not robot_is_armed(path)
+    again, newcomer = SupervisorLease(path, patience=0.0), ExecutorLease(path, patience=0.0)
     assert not again.damping
     assert not again.watched
+    assert newcomer.mine
+    newcomer.close()
     again.close()
 
 
-def test_a_supervisor_that_is_restarted_beside_a_living_executor_goes_on_where_the_last_one_ended(path, pair):
-    executor, supervisor = pair
+def test_a_supervisor_that_is_restarted_beside_a_living_executor_goes_on_where_the_last_one_ended(path, process):
+    supervisor, executor = process("supervisor"), ExecutorLease(path)
     executor.watch(True)
-    supervisor.take()
-    supervisor._words[6] = dead_process()
+    supervisor.do("side.take()")
+    supervisor.kill()
     again = SupervisorLease(path)
     assert again.damping
     again.close()
+    executor.close()
 
 
-def test_a_second_living_supervisor_is_refused(path, pair):
-    _, supervisor = pair
-    supervisor._words[6] = os.getppid()
+@pytest.mark.parametrize(("side", "lease"), [("executor", ExecutorLease), ("supervisor", SupervisorLease)])
+def test_a_second_of_one_side_is_refused_while_the_first_lives_even_frozen(path, process, side, lease):
+    first = process(side)
+    first.freeze()
+    with pytest.raises(LeaseError, match=rf"its {side} already \(process \d+\); there can be only one"):
+        lease(path, patience=0.0)
+    first.kill()
+    lease(path, patience=0.0).close()
+
+
+def test_a_second_waits_for_a_first_that_is_about_to_end(path, process):
+    first = process("executor")
+    first.do("import threading; threading.Timer(0.3, lambda: __import__('os')._exit(0)).start()")
+    ExecutorLease(path).close()
+
+
+def test_sides_in_different_pid_name_spaces_know_of_each_others_life(path, process, container):
+    executor = process("executor", *container)
+    executor.do("side.watch(True)")
+    executor.do("assert not side.supervised")
+    supervisor = SupervisorLease(path, patience=0.0)
+    executor.do("assert side.supervised")
+    assert supervisor.watched and supervisor.executor_lives
     with pytest.raises(LeaseError, match="there can be only one"):
-        SupervisorLease(path)
+        ExecutorLease(path, patience=0.0)
+    executor.kill()  # unshare, whose child follows it a moment later
+    end = time.monotonic() + 20.0
+    while supervisor.executor_lives:
+        assert time.monotonic() < end, "the executor's lock outlives it"
+        time.sleep(0.01)
+    supervisor.close()
 
 
-def test_a_robot_is_armed_from_arming_to_disarming_of_an_executor_that_lives(path, pair):
-    executor, _ = pair
+def test_a_child_that_outlives_its_parent_does_not_keep_its_side(path, process):
+    executor = process("executor")
+    executor.do("import os, time; os.fork() == 0 and (time.sleep(10), os._exit(0))")
+    executor.do("import subprocess; subprocess.Popen(['sleep', '10'], close_fds=False)")
+    executor.kill()
+    newcomer = ExecutorLease(path, patience=0.0)
+    newcomer.close()
+
+
+def test_a_robot_is_armed_from_arming_to_disarming_of_an_executor_that_lives(path, process):
     assert not robot_is_armed(path)
-    executor.watch(True)
+    executor = process("executor")
+    assert not robot_is_armed(path)
+    executor.do("side.watch(True)")
     assert robot_is_armed(path)
-    executor._words[5] = dead_process()
+    executor.do("side.watch(False)")
     assert not robot_is_armed(path)
-    executor._words[5] = os.getpid()
-    executor.watch(False)
+    executor.do("side.watch(True)")
+    executor.kill()
     assert not robot_is_armed(path)
 
 

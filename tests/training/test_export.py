@@ -215,3 +215,18 @@ def test_noise_levels_that_the_network_does_not_have_are_refused_before_anything
     with pytest.raises(ConfigError, match=range_of):
         export_onnx.export(run[0], tmp_path / "policy", "x", sampling)
     assert not (tmp_path / "policy").exists()
+
+
+def test_requantising_writes_the_eight_bit_file_again_and_its_hash(run, tmp_path):
+    folder = tmp_path / "policy"
+    shutil.copytree(run[1], folder)
+    before = json.loads((folder / "manifest.json").read_text())
+    (folder / "model_int8.onnx").write_bytes(b"lost")
+    assert main(["export", "--requantize", str(folder)]) == 0
+    assert json.loads((folder / "manifest.json").read_text()) == before  # the same weights give the same file
+    assert load_policy(folder).backend_name == "onnx-int8"
+
+
+def test_export_of_a_checkpoint_needs_a_folder_to_write(run, capsys):
+    assert main(["export", "--checkpoint", str(run[0])]) == 2
+    assert "--out" in capsys.readouterr().err

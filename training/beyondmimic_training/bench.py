@@ -77,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``bench``."""
     parser.add_argument("--policy", type=Path, default=Path("policies/walk"), help="policy folder")
     parser.add_argument("--backend", choices=BACKENDS, default="auto")
+    parser.add_argument("--passes", type=int, help="network calls per plan; by default the policy's own")
     parser.add_argument("--out", type=Path, default=Path("out/bench/bench.json"), help="JSON file to write")
     parser.add_argument("--repeats", type=int, default=200, help="how often each variant is timed")
 
@@ -86,6 +87,9 @@ def main(args: argparse.Namespace) -> int:
     if args.repeats < 10:
         raise ConfigError(f"--repeats {args.repeats}: percentiles need at least 10")
     policy = load_policy(args.policy, args.backend)
+    if args.passes is not None:
+        sampling = replace(policy.manifest.sampling, passes=args.passes)
+        policy = replace(policy, manifest=replace(policy.manifest, sampling=sampling))
     rows = measure(policy, args.repeats)
     report = {
         "policy": policy.manifest.name,
@@ -254,7 +258,7 @@ def _guidance_pass(policy: LoadedPolicy, goals: Sequence[Goal]) -> Callable[[int
     terms = goal_terms(goals, context)
     norm = planner.state_norm
     guidance = GuidanceComposer(planner.representation.layout, norm.scale, norm.offset, m.step_dt, terms)
-    states = np.random.default_rng(0).standard_normal((1, m.horizon, m.state_dim), np.float32)
+    states = norm.clamp(np.random.default_rng(0).standard_normal((1, m.horizon, m.state_dim), np.float32))
     return _timed(lambda turn: guidance.correction(states, m.num_denoising_steps // 2))
 
 

@@ -6,6 +6,7 @@ import argparse
 import logging
 import platform
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .config import train_config
 from .experts.catalog import make_expert
+from .export_form import ExportForm
 from .trainer import load_checkpoint
 
 _log = logging.getLogger(__name__)
@@ -49,13 +51,26 @@ MODE_MACHINE_29DOF = (5,)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``export``."""
-    parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint.pt of a training run")
-    parser.add_argument("--out", type=Path, required=True, help="policy folder to write, e.g. policies/walk")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--checkpoint", type=Path, help="checkpoint.pt of a training run")
+    source.add_argument(
+        "--requantize",
+        type=Path,
+        metavar="FOLDER",
+        help="only write model_int8.onnx of this policy folder again, from its model.onnx; needs no checkpoint",
+    )
+    parser.add_argument("--out", type=Path, help="policy folder to write, e.g. policies/walk")
     parser.add_argument("--name", default="", help="name of the policy; the folder's name by default")
     own = parser.add_argument_group("how the policy is sampled where the operator does not say otherwise")
     default = SamplingDefaults()
     own.add_argument("--mode", choices=SAMPLING_MODES, default=default.mode, help=f"({default.mode})")
     own.add_argument("--passes", type=int, default=default.passes, help=f"network calls per plan ({default.passes})")
+    own.add_argument(
+        "--least-passes",
+        type=int,
+        default=default.least_passes,
+        help="network calls per plan to which slow machines may go down; -1: none below --passes",
+    )
     own.add_argument(
         "--reopen-level",
         type=int,
@@ -67,8 +82,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run ``export``; returns the exit status."""
+    if args.requantize is not None:
+        requantize(args.requantize)
+        return 0
+    if args.out is None:
+        raise ConfigError("export --checkpoint needs --out, the policy folder to write")
     sampling = SamplingDefaults(
-        mode=args.mode, passes=args.passes, reopen_level=args.reopen_level, guidance_scale=args.guidance_scale
+        mode=args.mode,
+        passes=args.passes,
+        least_passes=args.least_passes,
+        reopen_level=args.reopen_level,
+        guidance_scale=args.guidance_scale,
     )
     export(args.checkpoint, args.out, args.name or args.out.name, sampling)
     return 0
@@ -103,6 +127,23 @@ def export(checkpoint: Path, out: Path, name: str, sampling: SamplingDefaults | 
     return manifest
 
 
+def requantize(folder: Path) -> PolicyManifest:
+    """Write ``model_int8.onnx`` of a policy folder again from its ``model.onnx``, with its hash in the manifest.
+
+    Raises:
+        ArtifactError: The folder is damaged, or the golden vectors do not hold with 8-bit weights.
+    """
+    manifest = PolicyManifest.load(folder)
+    if sha256_of(folder / ONNX_FILE) != manifest.onnx_sha256:
+        raise ArtifactMismatchError(f"{folder / ONNX_FILE} is not the file that the manifest was written for")
+    write_int8(folder / ONNX_FILE, folder / INT8_FILE)
+    manifest = replace(manifest, int8_sha256=sha256_of(folder / INT8_FILE))
+    manifest.save(folder)
+    rounding = load_policy(folder, INT8).golden_error
+    _log.info("%s: with 8 bits it differs by %.2g from the golden vectors", folder / INT8_FILE, rounding)
+    return manifest
+
+
 def _check_sampling(sampling: SamplingDefaults, num_levels: int) -> None:
     bounds = (("passes", sampling.passes, num_levels), ("reopen_level", sampling.reopen_level, num_levels - 1))
     for name, value, most in bounds:
@@ -112,6 +153,8 @@ def _check_sampling(sampling: SamplingDefaults, num_levels: int) -> None:
 
 def write_onnx(network: nn.Module, path: Path) -> None:
     """Export the denoiser with a dynamic batch axis; the weights are inside the file."""
+    if isinstance(network, StateActionDenoiser):
+        network = ExportForm(network)
     config: Any = network.config
     arguments = (
         torch.zeros(2, config.horizon, config.state_dim),
@@ -137,16 +180,24 @@ def write_onnx(network: nn.Module, path: Path) -> None:
 
 
 def write_int8(source: Path, path: Path) -> None:
-    """The same network with 8-bit weights, one scale per output channel; biases, norms and attention stay float."""
+    """The same network with 8-bit weights, one scale per output channel; biases, norms and attention stay float.
+
+    Weights use -64 .. 64 only (``reduce_range``): without VNNI instructions a CPU adds two products of an activation
+    (0 .. 255) and a weight in 16 bits, and 2 * 255 * 64 is the most that fits.
+    """
     logging.getLogger().addFilter(_no_quantisation_hint)
     try:
-        quantize_dynamic(source, path, weight_type=QuantType.QInt8, per_channel=True)
+        quantize_dynamic(source, path, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
     finally:
         logging.getLogger().removeFilter(_no_quantisation_hint)
 
 
+_CHATTER = ("pre-processing before quantization", "Quantization parameters for tensor", "Ignore MatMul")
+"""Of the quantiser, on the root logger."""
+
+
 def _no_quantisation_hint(record: logging.LogRecord) -> bool:
-    return "pre-processing before quantization" not in record.getMessage()
+    return not any(text in record.getMessage() for text in _CHATTER)
 
 
 def make_manifest(

@@ -63,6 +63,7 @@ def spoil(content, path, value):
         (["state_normalizer"], [1.0], r"field 'state_normalizer' is \[1.0\] \(list\); it must be an object"),
         (["action_kind"], "latent", "action_kind is 'latent'; known are joint_position"),
         (["state_kind"], "pixels", "state_kind is 'pixels'; known are body_pos, joint_rot"),
+        (["sampling", "least_passes"], 0, "least_passes is 0; give at least 1, or -1"),
         (["sampling", "mode"], "fast", "sampling.mode is 'fast'"),
         (["step_dt"], 0.0, "step_dt is 0.0; it must be positive"),
         (["kd"], [1.0], "kd has 1 entries for 3 joints"),

@@ -283,13 +283,12 @@ def test_after_damping_the_operator_disarms_and_arms_again():
 
 def test_gains_that_are_broken_while_running_lead_to_fault_after_the_allowed_number_of_refusals():
     bench = Bench(max_refusals=3).track()
-    bench.executor._kp[1] = np.nan  # what a memory error would look like: nothing else can bring NaN this far
+    bench.executor._kp = np.full(J, np.nan)  # what a memory error would look like: nothing else can bring NaN this far
     trace = bench.run(0.02)
     assert [report.mode for _, report in trace] == [ExecutorMode.TRACKING] * 2 + [ExecutorMode.FAULT] * 2
     assert trace[0][1].filter_verdict is FilterVerdict.REFUSED_COMMAND
     assert is_damping(trace[2][0])
     assert all(np.isfinite(command.kp).all() for command, _ in trace)
-    bench.executor._kp[1] = 20.0
 
 
 def test_clamps_are_counted_from_arming_on():

@@ -45,3 +45,46 @@ def test_a_counter_that_was_set_back_counts_as_progress():
     watch.stopped(1000, 0.0)
     watch.stopped(1000, 0.04)
     assert not watch.stopped(0, 0.06)
+
+
+TICK, TIMEOUT, LATE = 0.005, 0.05, 0.0003
+"""Of an executor; as shipped; by which a look comes after it was due [s]."""
+
+
+def standstill_when_noticed(end, dated, phase=0.0):
+    """Looks only when they are due; time from the last count to the look that calls it stopped [s], looks per second.
+
+    Args:
+        end: When counting ends [s].
+        dated: Whether the clock of the counts is the looks' own.
+        phase: Of the ticks against the looks [s].
+    """
+    watch, now, looks = ProgressWatch(TIMEOUT, 0.5 * TIMEOUT), 0.0, 0
+    while True:
+        looks += 1
+        count = int((min(now, end) + phase) / TICK)
+        raised_at = count * TICK - phase
+        if watch.stopped(count, 100.0 + now, raised_at + (100.0 if dated else 5000.0)):
+            return now - raised_at, looks / now
+        now += watch.patience + LATE
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.0011, 0.0049])
+@pytest.mark.parametrize("end", [0.5, 0.503, 0.5117, 0.5249])
+def test_dated_counts_need_few_looks_and_a_standstill_is_noticed_at_the_timeout_itself(end, phase):
+    standstill, rate = standstill_when_noticed(end, True, phase)
+    assert TIMEOUT - 1e-9 <= standstill <= TIMEOUT + 2 * LATE
+    assert rate < 60.0
+
+
+@pytest.mark.parametrize("end", [0.5, 0.503, 0.5117, 0.5249])
+def test_counts_dated_by_another_clock_are_looked_at_so_often_that_it_is_still_in_time(end):
+    standstill, _ = standstill_when_noticed(end, False)
+    assert TIMEOUT - 1e-9 <= standstill <= 0.06  # what docs/safety.md promises
+
+
+def test_a_standstill_of_both_processes_is_not_held_against_the_other_though_its_count_is_old_by_then():
+    watch = ProgressWatch(TIMEOUT, 0.5 * TIMEOUT)
+    watch.stopped(7, 100.0, 99.999)
+    assert not watch.stopped(8, 110.0, 100.002)  # counted once, then the machine was suspended
+    assert watch.silence == 0.0

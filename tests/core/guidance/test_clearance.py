@@ -129,3 +129,22 @@ def test_leaving_out_what_is_far_away_changes_neither_value_nor_gradient(random_
 def test_a_robot_far_from_everything_feels_nothing(random_plan):
     value, gradient = ClearanceCost(Sphere((50.0, 0.0, 0.0), 1.0), 0.1).value_and_gradient(random_plan)
     assert np.all(value == 0.0) and gradient.root_pos_c is None
+
+
+@pytest.mark.parametrize("moved", [0.3, 3.0, 40.0])
+def test_what_is_looked_at_follows_the_plan_from_pass_to_pass(random_plan, rng, moved):
+    """One cost that has seen the plan elsewhere says the same as one that sees it for the first time."""
+    pillars = Union([Cylinder([*xy, 0.5], 0.2, 0.5) for xy in rng.uniform(-5.0, 5.0, (40, 2))])
+    used = ClearanceCost(pillars, 0.1, RelaxedBarrier(0.05, 0.1, 0.35), extrapolation=1.2)
+    shift = np.array([moved, 0.5 * moved, 0.0])
+    far = replace(random_plan, root_pos_c=random_plan.root_pos_c + shift, key_pos_c=random_plan.key_pos_c + shift)
+    used.value_and_gradient(far)
+    for plan in (random_plan, far, random_plan):
+        fresh = ClearanceCost(pillars, 0.1, RelaxedBarrier(0.05, 0.1, 0.35), extrapolation=1.2)
+        (value, gradient), (expected, slope) = used.value_and_gradient(plan), fresh.value_and_gradient(plan)
+        np.testing.assert_allclose(value, expected, rtol=1e-9)
+        for name in ("root_pos_c", "root_lin_vel_c"):
+            one, other = getattr(gradient, name), getattr(slope, name)
+            zero = np.zeros(plan.root_pos_c.shape)
+            np.testing.assert_allclose(zero if one is None else one, zero if other is None else other, atol=1e-9)
+    assert np.any(fresh.value_and_gradient(random_plan)[0] > 0.0)

@@ -81,8 +81,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"stress that nobody is told of: {', '.join(spec.name for spec in describe(Conditions))}",
     )
     parser.add_argument("--mode", choices=MODES, help="how plans are started")
-    parser.add_argument("--passes", type=int, help="denoising passes per plan; 0: the policy's own")
-    parser.add_argument("--guidance-scale", type=float, help="0: the policy's own")
+    parser.add_argument("--passes", type=int, help="denoising passes per plan; by default the policy's own (-1)")
+    parser.add_argument(
+        "--guidance-scale", type=float, help="factor on all guidance, 0: none; default: the policy's own"
+    )
     parser.add_argument("--latency", type=float, help="modelled latency of a plan, known to the planner [s]")
     parser.add_argument(
         "--set",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,8 +19,7 @@ from .guidance.composer import GuidanceComposer, by_signal, skip_last
 from .guidance.goal_terms import GoalContext
 from .guidance.goals import Goal
 from .guidance.state_keyframe import StateKeyframeGoal, due_steps
-from .parameters import param, validate
-from .protocols import Guidance
+from .planner_config import MODES, OWN, PlannerConfig
 from .state import (
     CharacterFrame,
     StateSequence,
@@ -31,38 +30,7 @@ from .state import (
 from .steering import Steering, SteeringConfig
 from .types import Array, Conditioning, Plan, Sample
 
-MODES = ("policy", "scratch", "rolling", "warm_start")
-SCHEDULES = ("constant", "signal")
-
-
-@dataclass(frozen=True)
-class PlannerConfig:
-    """How plans are made; read once at activation."""
-
-    mode: str = param(
-        "policy", choices=MODES, doc="From scratch, by rolling inference or from a warm start; 'policy': its own."
-    )
-    passes: int = param(0, lo=0, hi=20, doc="Network calls per plan; 0: the policy's own number.")
-    reopen_level: int = param(0, lo=0, hi=19, doc="Level at which kept states re-open; 0: the policy's own.")
-    guidance_scale: float = param(0.0, lo=0.0, hi=20.0, doc="Factor on all guidance; 0: the policy's own.", live=True)
-    guidance_schedule: str = param(
-        "constant", choices=SCHEDULES, doc="Guidance alike at all passes, or in proportion to the signal left."
-    )
-    guidance_lowest_level: int = param(
-        0, lo=0, hi=19, doc="Passes below this noise level are not guided: they only clean up."
-    )
-    latency: float = param(
-        0.02,
-        unit="s",
-        lo=0.0,
-        hi=0.2,
-        doc="Age a plan's observation has when the plan reaches the executor; set-points due earlier are promised.",
-    )
-    seed: int = param(0, lo=0, hi=2**31 - 1, doc="Seed of the plans' noise: same seed, same observations, same plans.")
-    method: str = param("policy", choices=("policy", "ddim", "ddpm"), doc="Sampler step; 'policy': its own.")
-
-    def __post_init__(self) -> None:
-        validate(self)
+__all__ = ["MODES", "OWN", "BatchPlanner", "Observation", "PlannerConfig"]
 
 
 @dataclass(frozen=True)
@@ -115,7 +83,8 @@ class BatchPlanner:
         limits = CleanRange(*(np.asarray(v, dtype=np.float32) for v in limits))
         self.sampler = Sampler(self.scheduler, policy.denoiser, clean_range=limits)
         self.mode = m.sampling.mode if self.config.mode == "policy" else self.config.mode
-        self.passes = self.config.passes or m.sampling.passes
+        self.passes = m.sampling.passes if self.config.passes == OWN else self.config.passes
+        """Network calls per plan."""
         self.method = m.sampling.method if self.config.method == "policy" else self.config.method
         self.set_latency(self.config.latency)
         self.steering = Steering(steering or SteeringConfig(), rows)
@@ -128,6 +97,10 @@ class BatchPlanner:
             scale=self._guidance_scale(self.config),
             schedule=self._schedule,
         )
+        self.trouble = ""
+        """Where NaN in the newest plans came from; empty if there is none."""
+        self._pose_dim = max(self.representation.layout[name].stop for name in ("root_pos_c", "root_rot_c"))
+        self._from_scratch: LevelPath | None = None
         self._frame: CharacterFrame | None = None
         self._stamp: Array = np.full(rows, np.nan)
 
@@ -146,8 +119,16 @@ class BatchPlanner:
         """Reckon with another age of the plans at their arrival [s]."""
         self.first_step = int(np.ceil(latency / self.manifest.setpoint_dt - 1e-9))
 
+    def set_passes(self, passes: int) -> None:
+        """Make the next plans in another number of passes; not in mode 'rolling', whose staircase has its own."""
+        if self.mode == "rolling":
+            return
+        self.passes = passes
+        if self._buffer is not None:
+            self._buffer.config = replace(self._buffer.config, passes=passes)
+
     def _guidance_scale(self, config: PlannerConfig) -> float:
-        return config.guidance_scale or self.manifest.sampling.guidance_scale
+        return self.manifest.sampling.guidance_scale if config.guidance_scale == OWN else config.guidance_scale
 
     def retune(self, config: PlannerConfig, steering: SteeringConfig) -> None:
         """Plan with the live parameters of these from now on; no others are looked at."""
@@ -193,10 +174,7 @@ class BatchPlanner:
         committed = self._committed(observations)
         count = 0 if committed is None else committed.shape[1]
         if self._buffer is None:
-            initial, path = (
-                noise,
-                LevelPath.from_scratch(m.num_denoising_steps, m.horizon, m.action_horizon, self.passes),
-            )
+            initial, path = noise, self._scratch_path()
         else:
             initial, path = self._buffer.open(
                 noise,
@@ -214,12 +192,19 @@ class BatchPlanner:
             method=self.method,
             generators=generators,
         )
+        bad = np.array(
+            [not (np.isfinite(s).all() and np.isfinite(a).all()) for s, a in zip(*result.clean, strict=True)]
+        )
+        self.trouble = _cause(guidance) if bad.any() else ""
         if self._buffer is not None:
             self._buffer.store(result)
+            if bad.any():
+                self._buffer.reset(bad)
         self._frame, self._stamp = frame, np.array([o.stamp for o in observations])
         stats = guidance.stats(result.clean.states) if guidance is not None else ((),) * self.rows
-        roots = self.representation.decode_root(
-            self.state_norm.to_si(result.clean.states).astype(np.float64),
+        roots = self.representation.decode_pose(
+            result.clean.states[..., : self._pose_dim] * self.state_norm.scale[: self._pose_dim]
+            + self.state_norm.offset[: self._pose_dim],
             CharacterFrame(frame.xy[:, None], frame.yaw[:, None]),
         )
         targets = self.action_norm.to_si(result.clean.actions).reshape(self.rows, -1, len(m.joint_names))
@@ -255,7 +240,7 @@ class BatchPlanner:
 
     def _guidance(
         self, current: Array, goals: Sequence[Goal], frame: CharacterFrame, observations: Sequence[Observation]
-    ) -> Guidance | None:
+    ) -> GuidanceComposer | None:
         velocity = current[:, self.representation.layout["root_lin_vel_c"]][:, :2]
         m = self.manifest
         context = GoalContext(
@@ -297,18 +282,27 @@ class BatchPlanner:
         targets = np.stack([o.promised[: tokens * m.setpoints_per_step] for o in observations])
         return self.action_norm.normalize(targets.reshape(self.rows, tokens, m.action_dim)).astype(np.float32)
 
+    def _scratch_path(self) -> LevelPath:
+        """From pure noise to clean in the present number of passes."""
+        if self._from_scratch is None or self._from_scratch.passes != self.passes:
+            m = self.manifest
+            self._from_scratch = LevelPath.from_scratch(m.num_denoising_steps, m.horizon, m.action_horizon, self.passes)
+        return self._from_scratch
+
     def _schedule(self, k: int) -> float:
         """Factor of the guidance at level ``k``."""
         factor = skip_last(self.config.guidance_lowest_level)(k)
         return factor * by_signal(self.scheduler.signal)(k) if self.config.guidance_schedule == "signal" else factor
 
     def _make_buffer(self) -> RollingBuffer | None:
-        level = self.config.reopen_level or self.manifest.sampling.reopen_level
+        level = self.config.reopen_level
+        level = self.manifest.sampling.reopen_level if level == OWN else level
         if self.mode == "rolling":
             cloc = RollingConfig.cloc(level)
-            passes = self.config.passes or cloc.passes
+            if self.config.passes == OWN:
+                self.passes = cloc.passes
             return RollingBuffer(
-                self.scheduler, RollingConfig(cloc.state_level, cloc.action_stride, None, passes, cloc.fresh_noise)
+                self.scheduler, RollingConfig(cloc.state_level, cloc.action_stride, None, self.passes, cloc.fresh_noise)
             )
         if self.mode == "warm_start":
             return RollingBuffer(self.scheduler, RollingConfig.warm_start(level, self.passes))
@@ -334,6 +328,15 @@ class BatchPlanner:
         return reframe
 
 
+def _cause(guidance: GuidanceComposer | None) -> str:
+    """Which part of the loop made a number that is none."""
+    if guidance is not None and guidance.bad_cost:
+        return f"cost '{guidance.bad_cost}' gave NaN or infinity"
+    return "the network gave NaN or infinity"
+
+
 def _stack(observations: Sequence[Observation]) -> StateSequence:
     first = observations[0].states
+    if len(observations) == 1:
+        return StateSequence(**{name: value[None] for name, value in vars(first).items()})
     return StateSequence(**{name: np.stack([getattr(o.states, name) for o in observations]) for name in vars(first)})

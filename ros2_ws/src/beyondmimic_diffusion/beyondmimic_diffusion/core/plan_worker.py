@@ -5,16 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-
-import numpy as np
 
 from .estimation.grid import StampGrid
 from .execution.latency import LatencyWindow
 from .execution.watchdog import finite_state
 from .guidance.goals import Goal, JoystickGoal
+from .pass_budget import PassBudget
 from .planner import GuidedPlanner, PlannerConfig
 from .steering import SteeringConfig
 from .types import Array, Plan, RobotState
@@ -27,6 +26,10 @@ _WINDOW = 250
 """Plans behind the percentiles: 10 s at 25 Hz."""
 _LATE_PERCENT = 5.0
 """More late plans than this are not an accident."""
+_INBOX = 256
+"""States and applied targets that wait for the thread; of more, the oldest are dropped: 0.6 s at 200 Hz of both."""
+_SWAP_PATIENCE = 2.0
+"""How long a successor waits for the plan at hand [s, steady]; a plan takes milliseconds."""
 _SILENCE = 0.5
 """Without a state for this long (steady clock) the planner is degraded [s]."""
 
@@ -41,8 +44,9 @@ class Condition(Enum):
     BAD_STATE = ("DEGRADED", "BAD_STATE", "robot states were dropped: NaN, or time stood still")
     GOAL_EXPIRED = ("RUNNING", "GOAL_EXPIRED", "the last goal has expired; standing")
     BAD_GOAL = ("DEGRADED", "BAD_GOAL", "a goal was refused; serving the one before")
-    BAD_PLAN = ("FAULT", "BAD_PLAN", "the network gave a plan with NaN; it was not published")
+    BAD_PLAN = ("FAULT", "BAD_PLAN", "a plan held NaN; it was not published")
     BACKEND_ERROR = ("FAULT", "BACKEND_ERROR", "planning failed")
+    ENDED = ("FAULT", "BACKEND_ERROR", "the planning thread has ended")
 
 
 @dataclass
@@ -100,9 +104,10 @@ class PlanWorker:
         self._period = planner.manifest.step_dt
         self._grid = StampGrid(self._period)
         self._goals: tuple[tuple[Goal, ...], int] = ((), 0)
-        self._inbox: list[RobotState | tuple[float, Array]] = []
+        self._inbox: deque[RobotState | tuple[float, Array]] = deque(maxlen=_INBOX)
         self._wake = threading.Condition()
         self._running = False
+        self._started = False
         self._reset_wanted = False
         self._successor: GuidedPlanner | None = None
         self._tuning: tuple[PlannerConfig, SteeringConfig] | None = None
@@ -116,14 +121,14 @@ class PlanWorker:
 
     def start(self) -> None:
         """Begin to plan."""
-        self._running = True
+        self._running = self._started = True
         self._thread.start()
 
     def turn(self) -> None:
         """Do in the caller's thread what is to be done now, instead of :meth:`start`: in lockstep."""
         with self._wake:
-            self._exchange()
-            inbox, self._inbox = self._inbox, []
+            self._running = True  # else swap() would give up
+            inbox = self._empty_inbox()
         self._work(inbox)
 
     def stop(self) -> None:
@@ -134,16 +139,41 @@ class PlanWorker:
         if self._thread.is_alive():
             self._thread.join()
 
+    @property
+    def passes(self) -> int:
+        """Network calls per plan now."""
+        return self._planner.batch.passes
+
+    @property
+    def budget(self) -> PassBudget | None:
+        """What chooses them; None: they are fixed."""
+        return self._planner.budget
+
     def reset(self) -> None:
         """Forget history and plans before the next state."""
         self._reset_wanted = True
 
-    def swap(self, planner: GuidedPlanner) -> bool:
-        """Let another planner go on after the plan at hand; returns when it has, False if the thread has ended."""
+    @property
+    def ended(self) -> bool:
+        """True if the thread is gone although nobody stopped it."""
+        return self._started and self._running and not self._thread.is_alive()
+
+    def swap(self, planner: GuidedPlanner, patience: float = _SWAP_PATIENCE) -> bool:
+        """Let another planner go on after the plan at hand; returns when it has.
+
+        Args:
+            planner: The successor.
+            patience: How long to wait [s, steady].
+
+        Returns:
+            False if the thread has ended or did not get to it in time; the successor is then not used later either.
+        """
         with self._wake:
             self._successor = planner
             self._wake.notify_all()
-            return self._wake.wait_for(lambda: self._successor is None or not self._running) and self._running
+            self._wake.wait_for(lambda: self._successor is not planner or not self._running, patience)
+            waiting, self._successor = self._successor is planner, None
+            return not waiting and self._planner is planner
 
     def retune(self, config: PlannerConfig, steering: SteeringConfig) -> None:
         """Plan with the live parameters of these from the next plan on."""
@@ -179,6 +209,8 @@ class PlanWorker:
     @property
     def condition(self) -> Condition:
         """How the planner is now, the worst first."""
+        if self.ended:
+            return Condition.ENDED
         if self._trouble in (Condition.BACKEND_ERROR, Condition.BAD_PLAN):
             return self._trouble
         if time.monotonic() - self._heard > _SILENCE:
@@ -202,17 +234,35 @@ class PlanWorker:
     # ------------------------------------------------------------ worker thread
 
     def _run(self) -> None:
-        self._prepare()
-        while True:
-            with self._wake:
-                self._wake.wait_for(lambda: bool(self._inbox) or self._successor is not None or not self._running)
-                if not self._running:
-                    return
-                self._exchange()
-                inbox, self._inbox = self._inbox, []
-            self._work(inbox)
+        try:
+            self._prepare()
+            while self._turn():
+                pass
+        except BaseException as error:  # the end of this thread: `condition` says so from now on
+            self.detail = f"{type(error).__name__}: {error}"
+            raise
 
-    def _work(self, inbox: list[RobotState | tuple[float, Array]]) -> None:
+    def _turn(self) -> bool:
+        """Wait for states, and plan if one is due; False at the end."""
+        with self._wake:
+            self._wake.wait_for(lambda: bool(self._inbox) or self._successor is not None or not self._running)
+            if not self._running:
+                return False
+            inbox = self._empty_inbox()
+        self._work(inbox)
+        return True
+
+    def _empty_inbox(self) -> list[RobotState | tuple[float, Array]]:
+        """What came since the last plan; a planner that waits to take over does so. With the lock held."""
+        inbox = list(self._inbox)
+        self._inbox.clear()
+        try:
+            self._exchange()
+        except Exception as error:  # the planner before goes on; the caller of swap() is told
+            self.detail = f"{type(error).__name__}: {error}"
+        return inbox
+
+    def _work(self, inbox: Sequence[RobotState | tuple[float, Array]]) -> None:
         try:
             if self._take(inbox):
                 self._plan()
@@ -221,15 +271,18 @@ class PlanWorker:
 
     def _exchange(self) -> None:
         """Between two plans; both planners are ours alone now."""
-        if self._successor is not None:
-            self._successor.take_over(self._planner)
-            self._planner, self._successor = self._successor, None
-            self._wake.notify_all()
-        if self._tuning is not None:
-            self._planner.retune(*self._tuning)
-            self._tuning = None
+        successor, self._successor = self._successor, None
+        if successor is not None:
+            try:
+                successor.take_over(self._planner)
+                self._planner = successor
+            finally:
+                self._wake.notify_all()
+        tuning, self._tuning = self._tuning, None
+        if tuning is not None:
+            self._planner.retune(*tuning)
 
-    def _take(self, inbox: list[RobotState | tuple[float, Array]]) -> bool:
+    def _take(self, inbox: Sequence[RobotState | tuple[float, Array]]) -> bool:
         """Bring the histories up to date; True if a plan is due."""
         due = False
         for item in inbox:
@@ -260,9 +313,11 @@ class PlanWorker:
             alive = (JoystickGoal(),)
         start = time.perf_counter()
         plan = self._planner.plan(alive, seq)
-        self.statistics.compute.add(time.perf_counter() - start)
-        if not np.isfinite(plan.joint_targets).all():
-            self._trouble, self.detail = Condition.BAD_PLAN, f"plan {plan.plan_id}"
+        elapsed = time.perf_counter() - start
+        self.statistics.compute.add(elapsed)
+        self._planner.spent(elapsed)
+        if not plan.finite:
+            self._trouble, self.detail = Condition.BAD_PLAN, f"plan {plan.plan_id}: {self._planner.trouble}"
             return
         if self._trouble in (Condition.BACKEND_ERROR, Condition.BAD_PLAN, Condition.BAD_STATE):
             self._trouble = None

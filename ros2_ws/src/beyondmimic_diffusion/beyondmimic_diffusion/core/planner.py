@@ -17,9 +17,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .batch_planner import BatchPlanner, Observation, PlannerConfig
+from .batch_planner import OWN, BatchPlanner, Observation, PlannerConfig
 from .engine.factory import LoadedPolicy
 from .guidance.goals import Goal
+from .pass_budget import PassBudget
 from .plan_latency import PlanLatency
 from .robot.kinematics import Kinematics
 from .state import ActionHistory, StateHistory, StateSequence
@@ -84,8 +85,9 @@ class RobotTrack:
         return self._executed.push(stamp, joint_target)
 
     def remember(self, plan: Plan) -> None:
-        """Keep the newest plan: the next one is promised its beginning."""
-        self._last_plan = plan
+        """Keep the newest plan: the next one is promised its beginning. One with NaN, which nobody plays, is not."""
+        if plan.finite:
+            self._last_plan = plan
 
     def observation(self) -> Observation:
         """What the next plan is conditioned on.
@@ -120,12 +122,27 @@ class GuidedPlanner:
         steering: SteeringConfig | None = None,
         session_id: int = 0,
         kinematics: Kinematics | None = None,
+        budget: PassBudget | None = None,
     ):
+        """
+        Args:
+            policy: A loaded artifact.
+            config: How to plan.
+            steering: How goals become costs.
+            session_id: Mixed into the noise, and part of each plan.
+            kinematics: Of the robot; None: its own.
+            budget: Chooses the passes from the times that :meth:`spent` is told; None, or a number of passes in
+                ``config``: they stay.
+        """
         self.batch = BatchPlanner(policy, config, 1, steering, [session_id])
         m = self.batch.manifest
         self._latency = PlanLatency(self.batch.config.latency, m.setpoint_dt, _LONGEST_PROMISE * m.step_dt)
         self.track = RobotTrack(self.batch, kinematics)
         self._next_id = 0
+        own = self.batch.config.passes == OWN and self.batch.mode != "rolling"
+        self.budget = budget if own else None
+        if self.budget is not None:
+            self.batch.set_passes(self.budget.passes)
 
     @property
     def manifest(self):
@@ -167,8 +184,18 @@ class GuidedPlanner:
         """What plans reckon with now [s]."""
         return self._latency.latency
 
+    def spent(self, elapsed: float) -> None:
+        """Say how long the newest plan took [s]; the next one may take fewer or more passes."""
+        if self.budget is not None:
+            self.batch.set_passes(self.budget.add(elapsed))
+
+    @property
+    def trouble(self) -> str:
+        """Where NaN in the newest plan came from, for the operator; empty if there is none."""
+        return self.batch.trouble
+
     def plan(self, goals: Sequence[Goal], seq: int = 0) -> Plan:
-        """The next plan, conditioned on the newest state.
+        """The next plan, conditioned on the newest state. If it is not ``finite``, the next one will not continue it.
 
         Args:
             goals: What to do; expired ones must be gone. Empty: unguided.

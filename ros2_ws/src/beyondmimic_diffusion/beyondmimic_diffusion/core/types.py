@@ -164,3 +164,8 @@ class Plan:
     """One entry per active cost."""
     policy_sha256: str = ""
     """Which model made it."""
+
+    @property
+    def finite(self) -> bool:
+        """No NaN or infinity in set-points and predicted poses; any other plan must neither be sent nor continued."""
+        return all(bool(np.isfinite(v).all()) for v in (self.joint_targets, self.root_pos_w, self.root_quat_w))

@@ -7,45 +7,45 @@ newest plan, samples and requests in slots.
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import queue
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
-from beyondmimic_msgs.msg import ActionPlan, ExecutorState
-from beyondmimic_msgs.msg import JointCommand as JointCommandMsg
+from beyondmimic_msgs.msg import ActionPlan
 from beyondmimic_msgs.srv import SetMode
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from ..core.engine.manifest import PolicyManifest
 from ..core.engine.walker_network import open_standing
 from ..core.errors import BeyondMimicError, ConfigError
-from ..core.execution import ActionExecutor, ExecutorMode, ExecutorReport, PlanVerdict, Reason
-from ..core.execution.due_times import DueTimes
+from ..core.execution import ActionExecutor, ExecutorMode, PlanVerdict, Reason
 from ..core.execution.measured import measured_state
 from ..core.execution.robot_limits import g1_limits
 from ..core.robot import g1
-from ..core.types import JointCommand, Plan, RobotState
+from ..core.types import Plan, RobotState
 from ..robot_io import ExecutorLease, WriterWatch, lease_path, open_robot
+from ..robot_io.command_lease import Owner
 from ..ros import qos
+from ..ros.background import Background
+from ..ros.background_log import BackgroundLog
 from ..ros.clock import LoopClock
-from ..ros.conversions import JointCommandWriter, JointMap, executor_state_to_msg, plan_from_msg, time_to_msg
+from ..ros.conversions import JointMap, plan_from_msg
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import prefer_realtime, run
 from ..ros.lockstep import join_lockstep
 from ..ros.parameters import NodeParameters
 from .executor_parameters import ActionExecutorParameters
+from .executor_reports import STOPPED, ExecutorReports
 from .executor_statistics import ExecutorStatistics
 from .long_request import LongRequest
 from .stop_inputs import StopInputs
+from .tick_requests import TickRequests
 from .ticker import Ticker
 
 R = TypeVar("R", Trigger.Response, SetMode.Response)
@@ -55,14 +55,11 @@ _BELOW_THE_TICK = 5
 """By how much the priority of this node's other threads is lower."""
 _MIDDLEWARE_PRIORITY = 15
 """Of the middleware's threads, which run before any parameter is known: below the tick's, above the planner's."""
-_STATE_PERIOD = 0.1
-"""``executor/state`` is repeated this often [s]."""
 _SERVICE_TIMEOUT = 3.0
-"""A request that no tick answers within this has failed [s]."""
+"""A request that no tick begins within this has failed, and is not done later [s]."""
 _STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 _GUARD_PERIOD = 0.2
 """How often it is asked who else commands the motors [s]."""
-_STOPPED = (ExecutorMode.DAMPING, ExecutorMode.E_STOP, ExecutorMode.FAULT)
 _LAST_FRAMES = 20
 """Damping commands of an armed executor that ends."""
 
@@ -96,16 +93,20 @@ class ActionExecutorNode(Node):
         )
         self._taking = LongRequest(self._robot.take, _TAKING_PATIENCE)
         self._joints = JointMap(g1.JOINT_NAMES)
-        self._applied = JointCommandWriter(g1.JOINT_NAMES)
-        self._due_times = DueTimes(manifest.setpoint_dt)
+        self._background = Background("reports", inline=self.lockstep is not None)
+        self._log = BackgroundLog(self.get_logger(), self._background)
         self._plans: deque[Plan] = deque(maxlen=8)
-        self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._requests = TickRequests()
         self._statistics = ExecutorStatistics()
         self._state: RobotState | None = None
         self._refused = 0
-        self._reported: tuple[ExecutorMode | None, object, float] = (None, None, 0.0)
         self._failure = ""
         self._stops = StopInputs(self, config.remote, lambda: self._requests.put(self._executor.e_stop))
+        self._ticker = Ticker(1.0 / config.control_rate_hz, self._tick, self._damp_after)
+        self._reports = ExecutorReports(
+            self, g1.JOINT_NAMES, manifest.setpoint_dt, self._background, self._log,
+            statistics=lambda: self._ticker.statistics(self._refused),
+        )  # fmt: skip
         self._make_topics()
         self._strangers: list[str] = []
         self._writers = WriterWatch()
@@ -115,9 +116,8 @@ class ActionExecutorNode(Node):
         self.diagnostics.add("rate", self.heartbeat.diagnose)
         self.diagnostics.add("tick", self._diagnose)
         self.parameters.on_change(self._on_parameters)
-        self._ticker = Ticker(1.0 / config.control_rate_hz, self._tick, self._damp_after)
         if self.lockstep is None:
-            self._ticker.start(config.realtime_priority, config.cpu_core, self.get_logger().warning)
+            self._ticker.start(config.realtime_priority, config.cpu_core, self._log.warning)
         else:
             self.lockstep.on_turn = self._ticker.turn
 
@@ -126,11 +126,15 @@ class ActionExecutorNode(Node):
         if self._lease.closed:
             return
         self._ticker.stop()
-        if self._executor.mode is not ExecutorMode.DISARMED:
-            self._leave_damped()
-        self._lease.watch(False)
+        try:
+            if self._executor.mode is not ExecutorMode.DISARMED:
+                self._leave_damped()
+            self._lease.watch(False)
+        except Exception as error:  # the watch is not called off
+            self._log.error(f"the motors could not be damped, the supervisor must do it: {error!r}")
         self._lease.close()
         gc.enable()
+        self._background.close()
         self._statistics.conclude(self.parameters.config.latency_report, self.get_logger().info)
 
     def destroy_node(self) -> None:
@@ -139,11 +143,15 @@ class ActionExecutorNode(Node):
         super().destroy_node()
 
     def _leave_damped(self) -> None:
-        """Motors go on with their last command: more than one frame of damping, for one may be lost."""
+        """Motors go on with their last command: more than one frame of damping, for one may be lost.
+
+        The supervisor watches until the last of them.
+        """
         self._executor.e_stop()
         for _ in range(_LAST_FRAMES):
             if self._lease.mine:
                 self._robot.write(self._executor.tick(self._loop_clock.now(), time.monotonic(), self._state)[0])
+                self._lease.count()
             time.sleep(1.0 / self.parameters.config.control_rate_hz)
 
     def _load(self, policy: str) -> PolicyManifest:
@@ -154,9 +162,6 @@ class ActionExecutorNode(Node):
         return manifest
 
     def _make_topics(self) -> None:
-        self._applied_pub = self.create_publisher(JointCommandMsg, "applied_joint_commands", qos.DECIMATED)
-        self._state_pub = self.create_publisher(ExecutorState, "executor/state", qos.LATCHED)
-        self._e_stop_pub = self.create_publisher(Bool, "e_stop", qos.LATCHED)
         self.create_subscription(ActionPlan, "plan", self._on_plan, qos.PLAN_INPUT)
         for name, action in (
             ("executor/arm", self._arm),
@@ -180,7 +185,7 @@ class ActionExecutorNode(Node):
             self._plans.append(plan_from_msg(msg, self._joints))
         except BeyondMimicError as error:
             self._refused += 1
-            self.get_logger().warning(f"plan refused: {error}", throttle_duration_sec=1.0)
+            self._log.warning(f"plan refused: {error}", throttle_duration_sec=1.0)
 
     def _look_for_writers(self) -> None:
         """Two that command the same motors are a fault of whoever started them; nobody can balance like that."""
@@ -190,7 +195,7 @@ class ActionExecutorNode(Node):
         others = self._robot.other_writers(("supervisor",), (self._lease.supervisor_pid,))
         self._strangers = self._writers.look(others)
         if self._strangers and not known:
-            self.get_logger().error(f"{', '.join(self._strangers)} commands the motors beside this node; end it")
+            self._log.error(f"{', '.join(self._strangers)} commands the motors beside this node; end it")
             self._requests.put(self._stop_for_writers)
 
     def _stop_for_writers(self) -> None:
@@ -198,30 +203,24 @@ class ActionExecutorNode(Node):
             self._executor.e_stop(Reason.SECOND_WRITER)
 
     def _ask(self, action: Callable[[], tuple[bool, str]], response: R) -> R:
-        """Let the next tick do it, and wait for its answer; in lockstep do it now, for ticks have the same thread."""
+        """Let the next tick do it, and wait for its answer; what no tick has begun in time is never done.
+
+        In lockstep it is done now: ticks have the same thread.
+        """
         if self.lockstep is not None:
             response.success, response.message = action()
             return response
-        answer: list[tuple[bool, str]] = []
-        done = threading.Event()
-
-        def request() -> None:
-            answer.append(action())
-            done.set()
-
-        self._requests.put(request)
-        if done.wait(_SERVICE_TIMEOUT):
-            response.success, response.message = answer[0]
-        else:
-            response.success = False
-            response.message = f"the executor does not tick: {self._failure or f'no tick for {_SERVICE_TIMEOUT:g} s'}"
+        answer = self._requests.ask(action, _SERVICE_TIMEOUT)
+        if answer is None:
+            why = self._failure or f"no tick for {_SERVICE_TIMEOUT:g} s"
+            answer = False, f"the executor does not tick: {why}; the request is dropped"
+        response.success, response.message = answer
         return response
 
     # ------------------------------------------------------------ tick thread
 
     def _tick(self) -> None:
-        while not self._requests.empty():
-            self._requests.get()()
+        self._requests.serve()
         now, steady = self._loop_clock.now(), time.monotonic()
         while self._plans:
             plan = self._plans.popleft()
@@ -230,7 +229,7 @@ class ActionExecutorNode(Node):
                 self._statistics.plan_came(plan, now)
             else:
                 self._refused += 1
-                self.get_logger().warning(f"plan refused: {verdict.value}", throttle_duration_sec=1.0)
+                self._log.warning(f"plan refused: {verdict.value}", throttle_duration_sec=1.0)
         samples = self._robot.read()
         if samples is not None and (self._state is None or samples[1].stamp != self._state.stamp):
             self._state = measured_state(*samples)
@@ -245,38 +244,10 @@ class ActionExecutorNode(Node):
         self.heartbeat.beat()
         took = time.monotonic() - steady
         self._statistics.ticked(now, self._state, report, self._ticker.late, took, self._ticker.missed)
-        self._report(now, steady, command, report)
-
-    def _report(self, now: float, steady: float, command: JointCommand, report: ExecutorReport) -> None:
-        playing = report.mode in (ExecutorMode.TRACKING, ExecutorMode.COASTING)
-        due = self._due_times.advance(now, report.plan_age if playing else float("inf"))
-        if due is not None:
-            message = self._applied.write(command)
-            message.header.stamp = time_to_msg(due)
-            self._applied_pub.publish(message)
-        mode, reason, at = self._reported
-        if report.mode is mode and report.reason is reason and steady - at < _STATE_PERIOD:
-            return
         plan_age = self._statistics.plan_age(report.plan_id, now)
-        self._state_pub.publish(executor_state_to_msg(report, now, plan_age, self._ticker.statistics(self._refused)))
-        self._reported = (report.mode, report.reason, steady)
-        if report.mode is not mode:
-            self._announce(mode, report)
-
-    def _announce(self, before: ExecutorMode | None, report: ExecutorReport) -> None:
-        stopped = report.mode is ExecutorMode.E_STOP
-        if before is None or stopped or before is ExecutorMode.E_STOP:
-            self._e_stop_pub.publish(Bool(data=stopped))
-        if report.mode is ExecutorMode.DISARMED:
+        if self._reports.tick(now, steady, command, report, plan_age) and report.mode is ExecutorMode.DISARMED:
             self._lease.watch(False)
             gc.enable()
-        text = f"{report.mode.name}: {report.message}"
-        if report.mode in _STOPPED:
-            self.get_logger().error(text)
-        elif report.mode is ExecutorMode.RETURN_TO_STAND:
-            self.get_logger().warning(text)
-        else:
-            self.get_logger().info(text)
 
     def _arm(self) -> tuple[bool, str]:
         if self._strangers:
@@ -309,7 +280,7 @@ class ActionExecutorNode(Node):
         return answer
 
     def _set_mode(self, request: SetMode.Request, response: SetMode.Response) -> SetMode.Response:
-        self._ask(lambda: self._executor.ask_for(request.mode), response)
+        self._ask(partial(self._executor.ask_for, request.mode), response)
         response.state = self._executor.mode.value
         return response
 
@@ -319,7 +290,7 @@ class ActionExecutorNode(Node):
             response.success, response.message = False, f"{Reason.NOT_DISARMED.sentence}: disarm first"
             return response
         response.success, response.message = self._taking.ask()
-        self.get_logger().info(f"motors: {response.message}")
+        self._log.info(f"motors: {response.message}")
         return response
 
     def _trigger_e_stop(self) -> tuple[bool, str]:
@@ -339,13 +310,15 @@ class ActionExecutorNode(Node):
 
     def _damp_after(self, error: Exception) -> None:
         self._failure = f"{type(error).__name__}: {error}"
-        self.get_logger().error(f"internal error in the tick, damping: {self._failure}", throttle_duration_sec=1.0)
-        with contextlib.suppress(Exception):
+        self._log.error(f"internal error in the tick, damping: {self._failure}", throttle_duration_sec=1.0)
+        try:
             self._executor.e_stop()
             command, _ = self._executor.tick(self._loop_clock.now(), time.monotonic(), self._state)
             if self._lease.mine:
                 self._robot.write(command)
                 self._lease.count()
+        except Exception:  # then the supervisor must
+            self._lease.give_up()
 
     def _diagnose(self) -> Diagnosis:
         ticks = self._ticker.statistics(self._refused)
@@ -359,12 +332,12 @@ class ActionExecutorNode(Node):
             **self._statistics.values(),
             "remote": self._stops.alive,
             "mode": self._executor.mode.name,
-            "has_motors": self._lease.mine,
+            "has_motors": self._lease.owner is Owner.EXECUTOR,
             "supervised": self._lease.supervised,
         }
         if self._failure:
             return Diagnosis(Level.ERROR, self._failure, values)
-        if self._executor.mode in _STOPPED:
+        if self._executor.mode in STOPPED:
             return Diagnosis(Level.ERROR, self._executor.reason.sentence, values)
         without_plans = self._executor.mode is ExecutorMode.RETURN_TO_STAND
         level = Level.WARN if without_plans or ticks.missed > 0.005 * max(ticks.ticks, 1) else Level.OK

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from beyondmimic_msgs.msg import ActionPlan, GuidanceGoal, GuidanceStats, PlannerStatus, SdfScene
 from beyondmimic_msgs.msg import JointCommand as JointCommandMsg
 from beyondmimic_msgs.msg import RobotState as RobotStateMsg
@@ -17,17 +17,20 @@ from nav_msgs.msg import Path as PathMsg
 from rclpy.clock import Clock, ClockType
 from std_srvs.srv import Trigger
 
-from ..core.batch_planner import PlannerConfig
-from ..core.engine import BACKENDS, LoadedPolicy, kind_of, load_policy, load_successor
+from ..core.batch_planner import OWN, PlannerConfig
+from ..core.engine import BACKENDS, LoadedPolicy, PolicyManifest, kind_of, load_successor
+from ..core.engine.selection import choose_backend
 from ..core.errors import BeyondMimicError, ConfigError
 from ..core.guidance.clip_library import ClipLibrary
 from ..core.guidance.goals import JoystickGoal
 from ..core.parameters import param, validate
+from ..core.pass_budget import PassBudget, PlanCost
+from ..core.plan_trial import try_plans
 from ..core.plan_worker import PlanWorker
 from ..core.planner import GuidedPlanner
 from ..core.robot import g1
 from ..core.steering import SteeringConfig
-from ..core.types import Plan, RobotState
+from ..core.types import Plan
 from ..ros import qos
 from ..ros.clock import LoopClock
 from ..ros.conversions import (
@@ -49,8 +52,8 @@ _STATUS_PERIOD = 0.1
 """``planner/status`` [s]."""
 _PATH_EVERY = 4
 """Every so many plans ``planned_path`` is drawn."""
-_STANDING_HEIGHT = 0.76
-"""Pelvis height of the state that the planner warms up on [m]; any plausible one will do."""
+_RESTART_PAUSE = 2.0
+"""Least time between two restarts of a planning thread that ended by itself [s, steady]."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,12 @@ class DiffusionPlannerConfig:
     autostart: bool = param(True, doc="Configure and activate without being asked.")
     policy: str = param("", doc="Folder of the policy: manifest.json, model.onnx, golden.npz.")
     backend: str = param("auto", choices=BACKENDS, doc="What runs the network.")
+    budget_share: float = param(
+        0.5,
+        lo=0.05,
+        hi=1.0,
+        doc="Share of the step that a plan may take; backend and passes left to the planner are chosen to keep it.",
+    )
     step_dt: float = param(0.04, unit="s", lo=0.005, hi=0.2, doc="Time between two plans; must be the policy's step.")
     when_expired: str = param("stand", choices=("stand", "unguided"), doc="What to do when the goal has expired.")
     injected_delay: float = param(
@@ -83,6 +92,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
     def __init__(self, **node_arguments):
         super().__init__("diffusion_planner", DiffusionPlannerConfig, **node_arguments)
         self._loader: SideNode | None = None
+        self._restarted = -_RESTART_PAUSE
         self._policy_lock = threading.Lock()
 
     def configure(self) -> None:
@@ -90,11 +100,12 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         config = self.parameters.config
         if not config.policy:
             raise ConfigError("diffusion_planner: parameter 'policy' is empty; give the folder of a policy")
-        self._policy = load_policy(config.policy, config.backend)
-        manifest = self._policy.manifest
+        manifest = PolicyManifest.load(config.policy)
         manifest.check_robot(g1.JOINT_NAMES, g1.ROBOT_NAME)
         manifest.check_rate(config.step_dt)
-        _warm_up(self._policy, config)
+        self._policy, self._cost, self._reason = choose_backend(
+            config.policy, config.backend, self._try_plans, self._allowance, len(os.sched_getaffinity(0))
+        )
         self._joints = JointMap(g1.JOINT_NAMES)
         names = FrameNames(config.odom_frame, config.base_frame)
         key_points = tuple(point.name for point in manifest.key_points) or g1.KEY_POINT_NAMES
@@ -124,14 +135,27 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         self.parameters.on_change(self._on_parameters)
         self._tell_policy()
 
+    @property
+    def _allowance(self) -> float:
+        """Time that a plan may take [s]."""
+        return self.parameters.config.budget_share * self.parameters.config.step_dt
+
+    def _try_plans(self, policy: LoadedPolicy) -> PlanCost:
+        config = self.parameters.config
+        return try_plans(policy, config.planner, config.steering, time.perf_counter)
+
+    def _make_planner(self, policy: LoadedPolicy, cost: PlanCost) -> GuidedPlanner:
+        config, own = self.parameters.config, policy.manifest.sampling
+        budget = PassBudget(self._allowance, own.passes, own.least, cost)
+        return GuidedPlanner(policy, config.planner, config.steering, self._session, budget=budget)
+
     def activate(self) -> None:
         """Start the thread with a new session."""
         config = self.parameters.config
         self._session = random.getrandbits(32) if self.lockstep is None else self._session + 1
         with self._policy_lock:
-            planner = GuidedPlanner(self._policy, config.planner, config.steering, self._session)
             self._worker = PlanWorker(
-                planner,
+                self._make_planner(self._policy, self._cost),
                 self._publish,
                 self._loop_clock.now,
                 config.when_expired == "stand",
@@ -248,8 +272,8 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         config = self.parameters.config
         try:
             successor = load_successor(request.path, config.backend, self._policy.manifest)
-            _warm_up(successor, config)
-            self._adopt(successor)
+            self._adopt(successor, self._try_plans(successor))
+            self._reason = "; ".join([f"{successor.backend_name} loaded while planning", *successor.passed_over])
             give_back_memory()  # that of the policy before
             response.success = True
             self._tell_policy()
@@ -261,20 +285,37 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         response.engine_sha256 = self._policy.manifest.onnx_sha256
         return response
 
-    def _adopt(self, successor: LoadedPolicy) -> None:
-        """From the next plan on, or from the next activation."""
-        config = self.parameters.config
+    def _adopt(self, successor: LoadedPolicy, cost: PlanCost) -> None:
+        """From the next plan on, or from the next activation.
+
+        Raises:
+            ConfigError: The planning thread did not take it over, and will not do so later.
+        """
         with self._policy_lock:
-            if self._worker is not None:
-                self._worker.swap(GuidedPlanner(successor, config.planner, config.steering, self._session))
-            self._policy = successor
+            if self._worker is not None and not self._worker.swap(self._make_planner(successor, cost)):
+                raise ConfigError(
+                    f"the planning thread did not take '{successor.manifest.name}' over: "
+                    f"{self._worker.detail or 'it is busy with a plan'}"
+                )
+            self._policy, self._cost = successor, cost
 
     def _tell_policy(self) -> None:
-        """Name policy and backend in the log, and why not a faster one."""
+        """Policy, backend and passes in one line of the log, with the reasons."""
         policy, mode = self._policy, self.parameters.config.planner.mode
-        self.get_logger().info(f"policy '{policy.manifest.name}' on {policy.backend_name}, {mode}")
-        for reason in policy.passed_over:
-            self.get_logger().info(reason)
+        note = self._budget_note() or "passes by the mode"
+        self.get_logger().info(
+            f"policy '{policy.manifest.name}' on {policy.backend_name}, mode {mode}, {note}; {self._reason}"
+        )
+
+    def _budget_note(self) -> str:
+        """How the passes came about, in words; empty where mode or parameter fix them."""
+        given, worker = self.parameters.config.planner.passes, self._worker
+        if given != OWN:
+            return f"{given} passes by parameter: {1e3 * self._cost.of(given):.1f} ms a plan"
+        if worker is not None:
+            return worker.budget.note if worker.budget is not None else ""
+        own = self._policy.manifest.sampling
+        return PassBudget(self._allowance, own.passes, own.least, self._cost).note
 
     def _publish(self, plan: Plan) -> None:
         """In the worker's thread."""
@@ -288,13 +329,29 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
 
     def _on_status(self) -> None:
         status = planner_status_to_msg(self._worker)
-        planner, manifest = self.parameters.config.planner, self._policy.manifest
+        planner, manifest, worker = self.parameters.config.planner, self._policy.manifest, self._worker
         status.header.stamp = self.get_clock().now().to_msg()
         status.session_id, status.seed = self._session, planner.seed
-        status.denoise_steps_used = planner.passes or manifest.sampling.passes
+        own = manifest.sampling.passes if planner.passes == OWN else planner.passes
+        status.denoise_steps_used = own if worker is None else worker.passes
+        if worker is not None and worker.budget is not None:
+            status.budget_ms = 1e3 * worker.budget.seconds
+        status.budget_note = f"{self._policy.backend_name}; {self._budget_note()}"
         status.engine_name, status.engine_sha256 = manifest.name, manifest.onnx_sha256
         status.backend = self._policy.backend_name
         self._status_pub.publish(status)
+        if worker is not None and worker.ended:
+            self._restart(worker)
+
+    def _restart(self, ended: PlanWorker) -> None:
+        """The planning thread is gone: say so, and begin a new session, at most once in a while."""
+        if time.monotonic() - self._restarted < _RESTART_PAUSE:
+            return
+        self._restarted = time.monotonic()
+        self.get_logger().error(f"the planning thread has ended ({ended.detail}); a new session begins")
+        self.deactivate()
+        self.activate()
+        self._serve()
 
     def _diagnose(self) -> Diagnosis:
         worker = self._worker
@@ -315,16 +372,6 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         state, _, text = worker.condition.value
         levels = {"RUNNING": Level.OK, "WARMUP": Level.OK, "DEGRADED": Level.WARN, "FAULT": Level.ERROR}
         return Diagnosis(levels[state], text, values)
-
-
-def _warm_up(policy: LoadedPolicy, config: DiffusionPlannerConfig) -> None:
-    """Plan once and throw it away: the first call of everything is slow."""
-    planner = GuidedPlanner(policy, config.planner, config.steering)
-    zero3, pose = np.zeros(3), np.array(policy.manifest.default_joint_pos)
-    upright, height = np.array([1.0, 0.0, 0.0, 0.0]), np.array([0.0, 0.0, _STANDING_HEIGHT])
-    planner.observe(RobotState(time.monotonic(), height, upright, zero3, zero3, pose, np.zeros_like(pose)))
-    planner.observe_executed(0.0, pose)
-    planner.plan((JoystickGoal(),))
 
 
 def main() -> None:

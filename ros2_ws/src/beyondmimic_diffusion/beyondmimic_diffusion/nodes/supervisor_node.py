@@ -22,6 +22,8 @@ from ..core.robot import g1
 from ..core.types import Array, JointCommand
 from ..robot_io import SupervisorLease, lease_path, open_motors
 from ..ros import qos
+from ..ros.background import Background
+from ..ros.background_log import BackgroundLog
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import prefer_realtime, run
 from ..ros.parameters import NodeParameters
@@ -31,8 +33,8 @@ _SEEING_OUT = 10.0
 """How long the executor may take to end [s]; it is killed before by those who start and end nodes."""
 _MIDDLEWARE_PRIORITY = 15
 """Of the middleware's threads, which run before any parameter is known."""
-_LOOK = 0.002
-"""How often the executor's progress is looked at [s]."""
+_POLL = 0.01
+"""How often it is asked, at the end, whether the executor has ended [s]."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class SupervisorNode(Node):
         self._watch = ProgressWatch(config.timeout, longest_look=0.5 * config.timeout)
         # The threads of callbacks and DDS: the watch waits where they do.
         prefer_realtime(config.realtime_priority // 2)
+        self._background = Background("reports")
+        self._log = BackgroundLog(self.get_logger(), self._background)
         self._motors = open_motors(self, g1.JOINT_NAMES, config.robot_interface, config.command_type, config.unitree)
         self._position = np.array(g1.DEFAULT_JOINT_POS)
         self._damping_pub = self.create_publisher(Bool, "supervisor/damping", qos.LATCHED)
@@ -88,13 +92,14 @@ class SupervisorNode(Node):
         """
         patience = time.monotonic() + _SEEING_OUT
         while self._lease.watched and not self._lease.damping and time.monotonic() < patience:
-            time.sleep(_LOOK)
+            time.sleep(_POLL)
         if self._lease.damping:
             self._stop.wait(self.parameters.config.farewell_time)
         self._stop.set()
         self._thread.join()
         self._lease.leave()
         self._lease.close()
+        self._background.close()
 
     def destroy_node(self) -> None:
         """Leave the robot, too."""
@@ -106,41 +111,55 @@ class SupervisorNode(Node):
     def _run(self) -> None:
         refused = prefer_realtime(self.parameters.config.realtime_priority)
         if refused:
-            self.get_logger().warning(f"the watch has no real-time priority: {refused}")
+            self._log.warning(f"the watch has no real-time priority: {refused}")
         while not self._stop.is_set():
             try:
-                self._look()
+                patience = self._look()
             except Exception as error:  # what it is for is to go on when others do not
-                self.get_logger().error(f"internal error in the watch: {error!r}", throttle_duration_sec=1.0)
-            time.sleep(_LOOK)
+                self._log.error(f"internal error in the watch: {error!r}", throttle_duration_sec=1.0)
+                patience = _POLL
+            time.sleep(patience)
 
-    def _look(self) -> None:
-        now = time.monotonic()
+    def _look(self) -> float:
+        """Do what is due; how long the next look may wait [s]."""
         self.heartbeat.beat()
-        if self._lease.damping:
-            if self._lease.asked_back:
-                self._give_back()
-            elif now >= self._next_frame:
-                self._damp(now)
-        elif not self._lease.watched:
+        lease = self._lease
+        if lease.damping:
+            return self._go_on_damping()
+        if not lease.watched:
             self._watch.reset()
-        elif self._watch.stopped(self._lease.progress, now):
-            self._take_over(now)
+            return self._watch.patience
+        progress, raised_at = lease.progress, lease.progress_at
+        now = time.monotonic()
+        if lease.given_up or self._watch.stopped(progress, now, raised_at):
+            return self._take_over(now)
+        return self._watch.patience
 
-    def _take_over(self, now: float) -> None:
+    def _go_on_damping(self) -> float:
+        now = time.monotonic()
+        if self._lease.asked_back:
+            self._give_back()
+        elif now >= self._next_frame:
+            self._damp(now)
+        return max(0.0, self._next_frame - time.monotonic())
+
+    def _take_over(self, now: float) -> float:
         self._lease.take()
         self._damp(now)
         self._takeovers += 1
-        silence = 1e3 * self._watch.silence
         gone = "stands still" if self._lease.executor_lives else "is gone"
-        self.get_logger().error(f"action_executor {gone}: no command for {silence:.0f} ms; damping")
-        self._damping_pub.publish(Bool(data=True))
+        if self._lease.given_up:
+            gone = "cannot write"
+        silence = 1e3 * self._watch.silence
+        self._log.error(f"action_executor {gone}: no command for {silence:.0f} ms; damping")
+        self._background.do(lambda: self._damping_pub.publish(Bool(data=True)))
+        return max(0.0, self._next_frame - time.monotonic())
 
     def _give_back(self) -> None:
         self._lease.give_back()
         self._watch.reset()
-        self._damping_pub.publish(Bool(data=False))
-        self.get_logger().info("the executor was asked for the motors again, and has them")
+        self._background.do(lambda: self._damping_pub.publish(Bool(data=False)))
+        self._log.info("the executor was asked for the motors again, and has them")
 
     def _damp(self, now: float) -> None:
         """One frame: no stiffness, the target where the joint is."""

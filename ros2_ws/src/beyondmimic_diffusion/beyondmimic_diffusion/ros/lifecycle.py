@@ -30,6 +30,7 @@ from ..core.errors import BeyondMimicError
 from .diagnostics import Diagnostics, Heartbeat
 from .lifeline import ENDING_SIGNALS, end_with_start_up, on_ending_signals
 from .lockstep import join_lockstep
+from .output import GuardedOutput
 from .parameters import NodeParameters
 from .transport import use_sockets
 
@@ -140,6 +141,7 @@ def spin(node: Node, stop: Future) -> None:
     ros_executor.remove_node(node)
 
 
+@GuardedOutput()
 def run(make_node: Callable[[], Node], close: Callable[[Any], None] | None = None, realtime_priority: int = 0) -> None:
     """Main function of a node's process: make it, start it, spin it on this thread, leave cleanly when it is told to.
 

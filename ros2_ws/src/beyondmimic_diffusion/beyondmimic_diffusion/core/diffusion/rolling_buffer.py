@@ -94,6 +94,7 @@ class RollingBuffer:
         if rows is None:
             self._clean: Sample | None = None
             self._noise: Sample | None = None
+            self._opened: Sample | None = None
             self._left_at: IntArray = np.zeros((0, 0), np.int64)
             self._filled: NDArray[np.bool_] = np.zeros(0, bool)
         elif len(self._filled):
@@ -126,25 +127,25 @@ class RollingBuffer:
         if reframe is not None and shift < horizon:
             clean.states[:, : horizon - shift] = reframe(clean.states[:, : horizon - shift])
         reuse = not self.config.fresh_noise
-        self._noise = Sample(
+        self._opened = Sample(
             np.where((kept_states & reuse)[..., None], _shift(old_noise.states, shift), noise.states),
             np.where((kept_actions & reuse)[..., None], _shift(old_noise.actions, shift), noise.actions),
         )
         sample = Sample(
-            _assemble(self._scheduler, clean.states, self._noise.states, start.states, kept_states),
-            _assemble(self._action_scheduler, clean.actions, self._noise.actions, start.actions, kept_actions),
+            _assemble(self._scheduler, clean.states, self._opened.states, start.states, kept_states),
+            _assemble(self._action_scheduler, clean.actions, self._opened.actions, start.actions, kept_actions),
         )
         return sample, LevelPath.between(start, self._end(start, committed), self.config.passes)
 
     def store(self, result: SampleResult) -> None:
         """Keep what the sampler ended with, taken apart into clean and noise."""
-        if self._noise is None:
+        if self._opened is None:
             raise ConfigError("store() before open(): the buffer does not know which noise this plan started with")
         noisy = result.levels.actions > CLEAN
         level = np.maximum(result.levels.actions, 0)
         left = self._action_scheduler.noise_of(result.sample.actions, result.clean.actions, level)
         self._clean = result.clean
-        self._noise = Sample(self._noise.states, np.where(noisy[..., None], left, self._noise.actions))
+        self._noise = Sample(self._opened.states, np.where(noisy[..., None], left, self._opened.actions))
         self._left_at = np.array(result.levels.actions)
         self._filled = np.ones(len(self._left_at), bool)
 

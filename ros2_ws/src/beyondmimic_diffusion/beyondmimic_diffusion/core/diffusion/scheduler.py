@@ -60,7 +60,7 @@ class NoiseScheduler:
         """Factor of the clean value at each level, shape (K,)."""
         self.sigma: Array = np.sqrt(1.0 - self.alpha_bar)
         """Factor of the noise at each level, shape (K,)."""
-        self._tables: dict[float, tuple[Array, Array, Array]] = {}
+        self._tables: dict[tuple[float, str], tuple[Array, Array, Array]] = {}
 
     def add_noise(self, clean: Array, noise: Array, level: ArrayLike) -> Array:
         """Draw from q(x_level | clean), DDPM eq. 4, with given standard-normal ``noise``.
@@ -117,20 +117,19 @@ class NoiseScheduler:
         Returns:
             The sample at ``next_level``, shape (..., T, D).
         """
-        of_clean, of_sample, of_noise = self._table(eta)
-        index = (np.asarray(level) + 1, np.asarray(next_level) + 1)
-        dtype = sample.dtype
-        keep = of_sample[index][..., None].astype(dtype)
-        stepped = of_clean[index][..., None].astype(dtype) * clean + keep * sample
+        of_clean, of_sample, of_noise = self._table(eta, sample.dtype)
+        index = (np.asarray(level) + 1) * (self.num_levels + 1) + np.asarray(next_level) + 1
+        stepped = of_clean.take(index)[..., None] * clean + of_sample.take(index)[..., None] * sample
         if eta > 0.0:
             if noise is None:
                 raise ConfigError(f"step with eta = {eta} needs noise; pass it, or use eta = 0 (DDIM)")
-            stepped = stepped + of_noise[index][..., None].astype(dtype) * noise
+            stepped = stepped + of_noise.take(index)[..., None] * noise
         return stepped
 
-    def _table(self, eta: float) -> tuple[Array, Array, Array]:
-        """Factors of clean, sample and noise for every (level + 1, next level + 1), each of shape (K+1, K+1)."""
-        if eta not in self._tables:
+    def _table(self, eta: float, dtype: np.dtype) -> tuple[Array, Array, Array]:
+        """Factors of clean, sample and noise for every (level + 1, next level + 1), each flat, shape ((K+1)^2,)."""
+        key = (eta, dtype.char)
+        if key not in self._tables:
             if not 0.0 <= eta <= 1.0:
                 raise ConfigError(f"eta is {eta}; it must be within 0 (DDIM) and 1 (DDPM)")
             levels = np.arange(self.num_levels + 1)
@@ -141,9 +140,9 @@ class NoiseScheduler:
             variance = eta**2 * (1.0 - then) / (1.0 - now) * (1.0 - now / then)
             of_sample = np.sqrt(np.maximum(1.0 - then - variance, 0.0) / (1.0 - now))
             of_clean = np.sqrt(then) - of_sample * np.sqrt(now)
-            self._tables[eta] = (
-                np.where(lower, of_clean, 0.0),
-                np.where(lower, of_sample, 1.0),
-                np.where(lower, np.sqrt(variance), 0.0),
+            self._tables[key] = (
+                np.where(lower, of_clean, 0.0).astype(dtype).ravel(),
+                np.where(lower, of_sample, 1.0).astype(dtype).ravel(),
+                np.where(lower, np.sqrt(variance), 0.0).astype(dtype).ravel(),
             )
-        return self._tables[eta]
+        return self._tables[key]

@@ -4,7 +4,7 @@ The backends need onnxruntime or torch and are therefore imported only when a po
 """
 
 from .exchange import check_exchangeable, kind_of, load_successor
-from .factory import BACKENDS, INT8, LoadedPolicy, load_policy
+from .factory import BACKENDS, INT8, LoadedPolicy, load_candidates, load_policy
 from .golden import check_golden, make_golden, save_golden
 from .manifest import (
     SCHEMA_VERSION,
@@ -26,6 +26,7 @@ __all__ = [
     "check_exchangeable",
     "check_golden",
     "kind_of",
+    "load_candidates",
     "load_policy",
     "load_successor",
     "make_golden",

@@ -6,6 +6,7 @@ per input and output name of ``onnx_backend.py``.
 
 from __future__ import annotations
 
+import math
 import zipfile
 from pathlib import Path
 
@@ -21,8 +22,11 @@ GOLDEN_TOLERANCE = 1e-3
 """Largest difference in normalised units: a hundred times what float32 sums in another order make, and far below
 what any wrong weight makes."""
 INT8_TOLERANCE = 0.3
-"""For 8-bit weights: three times what they differ by on the random inputs of the golden vectors. What they do in closed
-loop is measured, not bounded here."""
+"""For 8-bit weights: twice the largest difference that the shipped policy has on the random inputs of its golden
+vectors (0.13, with and without VNNI instructions). What they do in closed loop is measured, not bounded here."""
+INT8_RMS_TOLERANCE = 0.06
+"""Likewise for the root mean square, which separates better: rounding to 8 bits gives 0.025, sums that saturate in
+16 bits give 0.2."""
 
 
 class GoldenVectorError(ArtifactError):
@@ -63,8 +67,16 @@ def save_golden(folder: str | Path, golden: dict[str, np.ndarray]) -> Path:
     return path
 
 
-def check_golden(folder: str | Path, denoiser: Denoiser, tolerance: float = GOLDEN_TOLERANCE) -> float:
+def check_golden(
+    folder: str | Path, denoiser: Denoiser, tolerance: float = GOLDEN_TOLERANCE, rms_tolerance: float = math.inf
+) -> float:
     """Compare ``denoiser`` with the stored vectors; returns the largest difference (normalised units).
+
+    Args:
+        folder: Policy folder.
+        denoiser: What is to be proved.
+        tolerance: Largest difference allowed.
+        rms_tolerance: Largest root mean square of the differences allowed.
 
     Raises:
         GoldenVectorError: Another result.
@@ -79,14 +91,17 @@ def check_golden(folder: str | Path, denoiser: Denoiser, tolerance: float = GOLD
     except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ArtifactError(f"golden vectors {path} are damaged ({error}); copy the policy folder again") from error
     clean = _run(denoiser, golden)
-    worst = max(
-        float(np.max(np.abs(clean.states - golden["clean_states"]))),
-        float(np.max(np.abs(clean.actions - golden["clean_actions"]))),
+    errors = np.concatenate(
+        [(clean.states - golden["clean_states"]).ravel(), (clean.actions - golden["clean_actions"]).ravel()]
     )
-    if not worst <= tolerance:  # also refuses NaN
+    worst, rms = float(np.max(np.abs(errors))), float(np.sqrt(np.mean(np.square(errors))))
+    if not (worst <= tolerance and rms <= rms_tolerance):  # also refuses NaN
+        found = f"{worst:.3g}, allowed are {tolerance:g}"
+        if rms_tolerance < math.inf:
+            found = f"{worst:.3g} (root mean square {rms:.3g}), allowed are {tolerance:g} ({rms_tolerance:g})"
         raise GoldenVectorError(
             f"the model gives other results here than where it was exported: golden vectors {path} differ by "
-            f"{worst:.3g}, allowed are {tolerance:g}; model, vectors or runtime are not those of the export"
+            f"{found}; model, vectors or runtime are not those of the export"
         )
     return worst
 

@@ -67,12 +67,19 @@ class SamplingDefaults:
     """'scratch', 'rolling' or 'warm_start'."""
     passes: int = 5
     """Network calls per plan."""
+    least_passes: int = -1
+    """Network calls per plan to which a machine that is too slow for ``passes`` may go down; -1: to none below them."""
     method: str = "ddim"
     """'ddim' or 'ddpm'."""
     reopen_level: int = 14
     """Level at which kept states re-open ('rolling', 'warm_start')."""
     guidance_scale: float = 2.0
     """Factor on all guidance. The shipped walker follows commands better at 2 than at 1."""
+
+    @property
+    def least(self) -> int:
+        """``least_passes``, never more than ``passes``."""
+        return self.passes if self.least_passes < 0 else min(self.least_passes, self.passes)
 
 
 @dataclass(frozen=True)
@@ -243,6 +250,8 @@ class PolicyManifest:
         ):
             if getattr(self, name) <= 0:
                 problems.append(f"{name} is {getattr(self, name)}; it must be positive")
+        if self.sampling.least_passes == 0 or self.sampling.least_passes < -1:
+            problems.append(f"sampling.least_passes is {self.sampling.least_passes}; give at least 1, or -1 for passes")
         joints = len(self.joint_names)
         if joints == 0 or len(set(self.joint_names)) != joints:
             problems.append("joint_names must be different names, at least one")

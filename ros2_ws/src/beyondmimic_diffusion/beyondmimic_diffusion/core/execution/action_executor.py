@@ -64,7 +64,9 @@ class ActionExecutor:
         for name, array in (("kp", kp), ("kd", kd), ("default_pose", default_pose)):
             if np.shape(array) != (self._num_joints,) or not np.isfinite(array).all():
                 raise ConfigError(f"{name} must be {self._num_joints} finite numbers, got {np.asarray(array)}")
-        self._kp, self._kd, self._stand = (np.asarray(a, dtype=np.float64) for a in (kp, kd, default_pose))
+        self._kp, self._kd, self._stand = (_constant(array) for array in (kp, kd, default_pose))
+        self._zero = _constant(np.zeros(self._num_joints))
+        self._most_damping = _constant(MOST_DAMPING * self._kd)
         self.plans = PlanBuffer(self._num_joints, config.plan)
         """Plans and the counts of their verdicts."""
         self._filter = SafetyFilter(limits, config.limits)
@@ -76,7 +78,7 @@ class ActionExecutor:
         self._hold_gains = (1.0, 1.0)
         self._blend = self._plan_blend = 0.0
         self._running, self._hold_until = 0.0, math.inf  # steady time without pauses [s]
-        self._clamps = np.zeros(3, dtype=np.int64)
+        self._clamps = (0, 0, 0)  # position, rate, torque
         self._refusals = 0
         self._paused = self._told_to_stand = False
         self._last_now: float | None = None
@@ -115,7 +117,7 @@ class ActionExecutor:
             return False, refusal(reason, figures)
         self._blend_from = np.array(state.joint_pos, dtype=np.float64)
         self._blend, self._refusals = 0.0, 0
-        self._clamps[:] = 0
+        self._clamps = (0, 0, 0)
         self._filter.reset()
         self._enter(Event.CHECKS_PASSED, Reason.BLENDING)
         return True, Reason.BLENDING.sentence
@@ -315,8 +317,10 @@ class ActionExecutor:
         if self._mode in _PLAYING and sample.joint_target is not None:
             step = dt / self._config.plan_blend if self._config.plan_blend > 0.0 else 1.0
             self._plan_blend = share = min(1.0, self._plan_blend + step)
-            target = (1.0 - share) * self._hold_target + share * sample.joint_target
-            stiffness, damping = (share + (1.0 - share) * gain for gain in self._hold_gains)
+            target = sample.joint_target
+            if share < 1.0:
+                target = (1.0 - share) * self._hold_target + share * target
+                stiffness, damping = (share + (1.0 - share) * gain for gain in self._hold_gains)
         elif self._mode is ExecutorMode.BLEND:
             share = self._blend * self._blend * (3.0 - 2.0 * self._blend)  # smooth at both ends
             target = (1.0 - share) * self._blend_from + share * self._stand
@@ -328,20 +332,28 @@ class ActionExecutor:
             stiffness, damping = self._standing.gains
         else:
             return None
-        rest = max(0.0, 1.0 - stiffness) * self._config.disarmed_kd  # on the way from disarmed to the policy's gains
-        kd = rest + min(stiffness, 1.0) * damping * self._kd
-        zero = np.zeros(self._num_joints)
-        return JointCommand(now, target, zero, stiffness * self._kp, kd, zero)
+        kp, kd = self._kp, self._kd
+        if stiffness != 1.0 or damping != 1.0:
+            rest = max(0.0, 1.0 - stiffness) * self._config.disarmed_kd  # between disarmed and the policy's gains
+            kp, kd = stiffness * kp, rest + min(stiffness, 1.0) * damping * kd
+        return JointCommand(now, target, self._zero, kp, kd, self._zero)
 
     def _damping(self, now: float, state: RobotState | None) -> JointCommand:
         """No stiffness, target where the joint is; safe in any state, so it passes no filter."""
-        zero = np.zeros(self._num_joints)
-        kd = self._config.disarmed_kd if self._mode is ExecutorMode.DISARMED else self._config.damping_kd
+        zero, kd = self._zero, self._config.damping_kd
+        if self._mode is ExecutorMode.DISARMED:
+            kd = self._config.disarmed_kd
         position = self._stand if state is None else np.array(state.joint_pos, dtype=np.float64)
-        return JointCommand(now, position, zero, zero, np.minimum(kd, MOST_DAMPING * self._kd), zero)
+        return JointCommand(now, position, zero, zero, np.minimum(kd, self._most_damping), zero)
 
     def _count(self, report: FilterReport) -> None:
-        self._clamps += (report.clamped_position, report.clamped_rate, report.clamped_torque)
+        if report.verdict is FilterVerdict.CLAMPED:
+            position, rate, torque = self._clamps
+            self._clamps = (
+                position + report.clamped_position,
+                rate + report.clamped_rate,
+                torque + report.clamped_torque,
+            )
         self._refusals = self._refusals + 1 if report.refused else 0
         if self._refusals >= self._config.max_refusals:
             self._enter(Event.BROKEN, Reason.COMMAND_REFUSED)
@@ -354,7 +366,7 @@ class ActionExecutor:
         verdict: FilterVerdict,
         reason: Reason,
     ) -> ExecutorReport:
-        position, rate, torque = (int(count) for count in self._clamps)
+        position, rate, torque = self._clamps
         return ExecutorReport(
             mode=self._mode,
             reason=reason,
@@ -371,3 +383,10 @@ class ActionExecutor:
             clamped_torque=torque,
             joint_target=command.position,
         )
+
+
+def _constant(array: Array) -> Array:
+    """A copy that nobody can change: commands share it."""
+    copy = np.array(array, dtype=np.float64)
+    copy.flags.writeable = False
+    return copy

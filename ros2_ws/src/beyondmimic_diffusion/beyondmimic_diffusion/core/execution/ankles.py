@@ -20,8 +20,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ConfigError
-from ..rotations import quat_to_matrix
 from ..types import Array, JointCommand, RobotState
+from .attitude import to_body, vertical_b
 from .modes import Reason
 from .standing import StandingConfig, StandingController
 
@@ -92,8 +92,7 @@ def lean_and_rate(state: RobotState) -> tuple[Array, Array]:
     With u the vertical in the pelvis's axes, a lean forward by a gives u = (-sin a, 0, cos a), to the right
     u = (0, sin a, cos a).
     """
-    rotation = quat_to_matrix(state.root_quat_w / np.linalg.norm(state.root_quat_w))
-    up = rotation[2]  # third row: the world's z axis in the pelvis's axes
-    turning = rotation.T @ state.root_ang_vel_w
+    up = vertical_b(state.root_quat_w)
+    turning = to_body(state.root_quat_w, state.root_ang_vel_w)
     lean = np.array([math.atan2(-up[0], up[2]), math.atan2(up[1], up[2])])
     return lean, np.array([turning[1], turning[0]])

@@ -9,7 +9,7 @@ from enum import Enum
 import numpy as np
 
 from ..parameters import param, validate
-from ..types import RobotState
+from ..types import Array, RobotState
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class JointTrips:
             running: Steady time without pauses [s].
         """
         config = self._config
-        if int((np.abs(state.joint_vel) > config.trip_speed).sum()) < config.trip_joints:
+        if _count_faster(state.joint_vel, config.trip_speed) < config.trip_joints:
             self._calm_at = running
         self._feel(state)
         if running - self._calm_at >= config.trip_time and running > self._calm_at:
@@ -79,3 +79,8 @@ class JointTrips:
             self.hot = True
         elif self.hottest < self._config.cool:
             self.hot = False
+
+
+def _count_faster(speeds: Array, limit: float) -> int:
+    """How many of the finite ``speeds`` (J,) [rad/s] are beyond ``limit``; none where the sum of squares is smaller."""
+    return 0 if np.vdot(speeds, speeds) < limit * limit else int(np.count_nonzero(np.abs(speeds) > limit))

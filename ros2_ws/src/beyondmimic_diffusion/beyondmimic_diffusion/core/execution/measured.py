@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..rotations import quat_rotate
 from ..types import ImuSample, JointSample, RobotState
+from .attitude import to_world
 
 _UNKNOWN = np.zeros(3)
 
@@ -22,7 +22,7 @@ def measured_state(imu: ImuSample, joints: JointSample) -> RobotState:
         root_pos_w=_UNKNOWN,
         root_quat_w=imu.quat_w,
         root_lin_vel_w=_UNKNOWN,
-        root_ang_vel_w=quat_rotate(imu.quat_w, imu.ang_vel_b),
+        root_ang_vel_w=to_world(imu.quat_w, imu.ang_vel_b),
         joint_pos=joints.position,
         joint_vel=joints.velocity,
         joint_temperature=joints.temperature,

@@ -19,6 +19,7 @@ up to 0.19 rad): throttling a balancing policy's legs is what makes it fall, see
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 
 from ..parameters import param, validate
 from ..types import Array, JointCommand
+from .bounded import bounded
 
 _ABSURD = 1e6
 """No angle, speed, gain or torque of a robot is this large (SI); treated like infinity, so that nothing overflows."""
@@ -106,6 +108,9 @@ class FilterReport:
         return self.verdict in (FilterVerdict.REFUSED_COMMAND, FilterVerdict.REFUSED_STATE)
 
 
+_PASSED = FilterReport(FilterVerdict.PASSED)
+
+
 class SafetyFilter:
     """Clamps joint commands; remembers the last safe one."""
 
@@ -117,6 +122,7 @@ class SafetyFilter:
         """
         self._limits = limits
         self._num_joints = len(limits.effort)
+        self._shape = (self._num_joints,)
         self._last: JointCommand | None = None
         self.configure(config or SafetyConfig())
 
@@ -129,6 +135,7 @@ class SafetyFilter:
         upper_rate = np.minimum(config.upper_body_rate, limits.velocity)
         self._rate = np.where(limits.is_leg, config.leg_rate_scale * limits.velocity, upper_rate)
         self._effort = config.effort_scale * limits.effort
+        self._torque_bound = self._effort * (1.0 + _ROUNDING)
 
     def reset(self) -> None:
         """Forget the last command: the next one may start from wherever the joints are."""
@@ -140,7 +147,7 @@ class SafetyFilter:
         """Make a command safe.
 
         Args:
-            command: What the controller wants, arrays of shape (J,).
+            command: What the controller wants, arrays of shape (J,); the result may share them.
             state_joint_pos: Measured [rad], shape (J,).
             state_joint_vel: Measured [rad/s], shape (J,).
             dt: Time since the previous call [s].
@@ -148,57 +155,69 @@ class SafetyFilter:
         Returns:
             A command inside every limit, and what was changed.
         """
-        if not (_finite(state_joint_pos, state_joint_vel) and len(state_joint_pos) == self._num_joints):
+        if not (bounded(_ABSURD, state_joint_pos, state_joint_vel) and len(state_joint_pos) == self._num_joints):
             return self._refuse(command, FilterVerdict.REFUSED_STATE)
-        if not self._sound(command) or not np.isfinite(dt):
+        if not self._sound(command) or not math.isfinite(dt):
             return self._refuse(command, FilterVerdict.REFUSED_COMMAND, state_joint_pos)
 
-        driven = command.kp > _SOFTEST  # (J,); elsewhere the target has no effect and follows the joint
-        command = replace(command, kp=np.where(driven, command.kp, 0.0))
-        wanted = np.where(driven, command.position, state_joint_pos)
-        inside = np.where(driven, np.clip(wanted, self._low, self._high), wanted)
-        previous = self._last.position if self._last is not None else state_joint_pos
-        reach = np.where(driven, self._rate * max(dt, 0.0), np.inf)
-        limited = np.clip(inside, previous - reach, previous + reach)
-        target, scale = self._bound_torque(command, limited, previous, reach, state_joint_pos, state_joint_vel)
-
-        safe = replace(
-            command,
-            position=target,
-            kp=scale * command.kp,
-            kd=scale * command.kd,
-            tau_ff=scale * command.tau_ff,
-        )
+        kp, wanted = command.kp, command.position
+        previous = state_joint_pos if self._last is None else self._last.position
+        low, high = self._low, self._high
+        reach = self._rate * max(dt, 0.0)  # (J,)
+        driven = kp > _SOFTEST  # (J,); elsewhere the target has no effect and follows the joint
+        if np.count_nonzero(driven) < self._num_joints:
+            kp, wanted = np.where(driven, kp, 0.0), np.where(driven, wanted, state_joint_pos)
+            low, high = np.where(driven, low, -np.inf), np.where(driven, high, np.inf)
+            reach = np.where(driven, reach, np.inf)
+        inside = np.minimum(np.maximum(wanted, low), high)
+        limited = np.minimum(np.maximum(inside, previous - reach), previous + reach)
+        rest = command.tau_ff + command.kd * (command.velocity - state_joint_vel)  # (J,) that no target can change
+        torque = rest + kp * (limited - state_joint_pos)
+        if np.count_nonzero(np.abs(torque) > self._torque_bound) == 0:
+            safe = JointCommand(command.stamp, limited, command.velocity, kp, command.kd, command.tau_ff)
+            by_torque = 0
+        else:
+            target, scale = self._bound_torque(kp, limited, torque, rest, previous, reach, state_joint_pos)
+            safe = JointCommand(
+                command.stamp, target, command.velocity, scale * kp, scale * command.kd, scale * command.tau_ff
+            )
+            by_torque = int(np.count_nonzero((target != limited) | (scale < 1.0)))
         self._last = safe
-        counts = (
-            int(np.count_nonzero(inside != wanted)),
-            int(np.count_nonzero(limited != inside)),
-            int(np.count_nonzero((target != limited) | (scale < 1.0))),
-        )
-        return safe, FilterReport(FilterVerdict.CLAMPED if any(counts) else FilterVerdict.PASSED, *counts)
+        by_position, by_rate = np.count_nonzero(inside != wanted), np.count_nonzero(limited != inside)
+        if not (by_position or by_rate or by_torque):
+            return safe, _PASSED
+        return safe, FilterReport(FilterVerdict.CLAMPED, int(by_position), int(by_rate), by_torque)
 
     def _bound_torque(
-        self, command: JointCommand, target: Array, previous: Array, reach: Array, pos: Array, vel: Array
+        self, kp: Array, target: Array, torque: Array, rest: Array, previous: Array, reach: Array, pos: Array
     ) -> tuple[Array, Array]:
-        """Target and gain scale with which the motor's torque stays inside its limit, each (J,)."""
-        rest = command.tau_ff + command.kd * (command.velocity - vel)  # (J,) torque that no target can change
-        torque = rest + command.kp * (target - pos)
-        if np.all(np.abs(torque) <= self._effort * (1.0 + _ROUNDING)):
-            return target, np.ones(self._num_joints)
-        over = np.abs(torque) > self._effort * (1.0 + _ROUNDING)
-        stiffness = np.maximum(command.kp, _SOFTEST)
+        """Target and gain scale with which the motor's torque stays inside its limit, each (J,).
+
+        Args:
+            kp: Stiffness; 0 where the joint is not driven.
+            target: Inside the limits of position and rate.
+            torque: Of that target.
+            rest: The part of it that no target can change.
+            previous: Target of the last command.
+            reach: How far from it the target may be.
+            pos: Measured.
+        """
+        over = np.abs(torque) > self._torque_bound
+        stiffness = np.maximum(kp, _SOFTEST)
         wanted = pos + (np.clip(torque, -self._effort, self._effort) - rest) / stiffness
         low = np.maximum(np.minimum(self._low, target), previous - reach)
         high = np.minimum(np.maximum(self._high, target), previous + reach)
-        target = np.where(over & (command.kp > 0.0), np.clip(wanted, low, high), target)
-        torque = rest + command.kp * (target - pos)
-        excess = np.abs(torque) > self._effort * (1.0 + _ROUNDING)
+        target = np.where(over & (kp > 0.0), np.clip(wanted, low, high), target)
+        torque = rest + kp * (target - pos)
+        excess = np.abs(torque) > self._torque_bound
         return target, np.where(excess, self._effort / np.maximum(np.abs(torque), 1e-12), 1.0)
 
     def _sound(self, command: JointCommand) -> bool:
-        arrays = (command.position, command.velocity, command.kp, command.kd, command.tau_ff)
-        shaped = all(np.shape(array) == (self._num_joints,) for array in arrays)
-        return shaped and _finite(*arrays) and bool((command.kp >= 0.0).all() and (command.kd >= 0.0).all())
+        kp, kd = command.kp, command.kd
+        for array in (command.position, command.velocity, kp, kd, command.tau_ff):
+            if np.shape(array) != self._shape or not bounded(_ABSURD, array):
+                return False
+        return np.count_nonzero(kp < 0.0) == 0 and np.count_nonzero(kd < 0.0) == 0
 
     def _refuse(
         self, command: JointCommand, verdict: FilterVerdict, state_joint_pos: Array | None = None
@@ -208,7 +227,3 @@ class SafetyFilter:
         zero = np.zeros(self._num_joints)
         position = zero if state_joint_pos is None else np.array(state_joint_pos)
         return JointCommand(command.stamp, position, zero, zero, zero, zero), FilterReport(verdict)
-
-
-def _finite(*arrays: Array) -> bool:
-    return all(bool((np.abs(array) < _ABSURD).all()) for array in arrays)  # False for NaN too

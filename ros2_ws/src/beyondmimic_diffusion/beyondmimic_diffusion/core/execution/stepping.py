@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..robot.velocity_walker import ACTION_SCALE, STANDING_PHASE, walker_observation
-from ..rotations import quat_to_matrix
 from ..types import Array, JointCommand, RobotState
+from .attitude import to_body, vertical_b
 from .modes import Reason
 from .standing import StandingConfig, StandingController
 from .watchdog import tilt_angle
@@ -57,9 +57,11 @@ class SteppingController(StandingController):
         """Take note of what the knees bear; see :meth:`StandingController.observe`."""
         if command is None:
             return
-        off, speed = command.position - state.joint_pos, state.joint_vel
-        torque = (command.kp * off - command.kd * speed)[self._knees]
-        self._load += (1.0 - math.exp(-dt / self._config.load_time)) * (-float(torque.sum()) - self._load)
+        torque = 0.0
+        for knee in self._knees:
+            off = command.position.item(knee) - state.joint_pos.item(knee)
+            torque += command.kp.item(knee) * off - command.kd.item(knee) * state.joint_vel.item(knee)
+        self._load += (1.0 - math.exp(-dt / self._config.load_time)) * (-torque - self._load)
 
     def possible(self, state: RobotState | None) -> bool:
         """Whether it may be tried: the robot is upright and on its feet, walking or not."""
@@ -86,13 +88,12 @@ class SteppingController(StandingController):
         return self._target.copy()
 
     def _see(self, state: RobotState) -> Array:
-        rotation = quat_to_matrix(state.root_quat_w / np.linalg.norm(state.root_quat_w))
         return walker_observation(
             self._last_action[None],
-            (rotation.T @ state.root_ang_vel_w)[None],
+            to_body(state.root_quat_w, state.root_ang_vel_w)[None],
             _STAND,
             _PHASE,
             (state.joint_pos - self._stand)[None],
             state.joint_vel[None],
-            -rotation[2][None],
+            -np.array(vertical_b(state.root_quat_w))[None],
         )

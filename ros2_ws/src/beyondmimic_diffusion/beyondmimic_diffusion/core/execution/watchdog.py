@@ -12,8 +12,9 @@ from enum import Enum
 import numpy as np
 
 from ..parameters import param, validate
-from ..rotations import quat_to_matrix
 from ..types import Array, RobotState
+from .attitude import up_axis_w
+from .bounded import bounded
 from .joint_trips import JointTrip, JointTripConfig, JointTrips
 
 _ABSURD = 1e5
@@ -176,18 +177,12 @@ class Watchdog:
 
 def finite_state(state: RobotState) -> bool:
     """True where every number of the state is one that a robot can have and the quaternion has about length one."""
-    arrays = (
-        state.root_pos_w,
-        state.root_quat_w,
-        state.root_lin_vel_w,
-        state.root_ang_vel_w,
-        state.joint_pos,
-        state.joint_vel,
-    )
+    quat = state.root_quat_w
     return (
         math.isfinite(state.stamp)
-        and all(bool((np.abs(a) < _ABSURD).all()) for a in arrays)  # False for NaN, too
-        and 0.5 < float(np.linalg.norm(state.root_quat_w)) < 2.0
+        and bounded(_ABSURD, state.joint_pos, state.joint_vel, quat, state.root_ang_vel_w)
+        and bounded(_ABSURD, state.root_pos_w, state.root_lin_vel_w)
+        and 0.25 < float(np.vdot(quat, quat)) < 4.0
     )
 
 
@@ -206,7 +201,7 @@ def tilt_and_rate(quat_w: Array, ang_vel_w: Array) -> tuple[float, float]:
         quat_w: Orientation wxyz of any length but 0, shape (4,).
         ang_vel_w: In world axes [rad/s], shape (3,).
     """
-    x, y, z = quat_to_matrix(quat_w / np.linalg.norm(quat_w))[:, 2].tolist()
+    x, y, z = up_axis_w(quat_w)
     sine = math.hypot(x, y)
     rate = 0.0 if sine < 1e-9 else -(float(ang_vel_w[0]) * y - float(ang_vel_w[1]) * x) / sine
     return math.atan2(sine, z), rate

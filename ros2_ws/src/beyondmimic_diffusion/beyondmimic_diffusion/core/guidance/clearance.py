@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import GoalError
 from ..types import Array
@@ -11,6 +11,15 @@ from .barrier import RelaxedBarrier
 from .cost import GuidanceCost, register_cost
 from .features import PlanFeatures, PlanGradient
 from .sdf import SignedDistance
+
+_MARGIN = 0.5
+"""Shapes are looked for so much further than needed: until the root's way has moved by that, none is missing [m]."""
+_SLACK = 0.1
+"""Likewise for the size of the body, which changes with its pose [m]."""
+
+
+_FEW = 4
+"""For up to so many plans the distances of all parts are looked at before their gradients."""
 
 
 @register_cost("clearance")
@@ -74,46 +83,93 @@ class ClearanceCost(GuidanceCost):
         self.time_offset = float(time_offset)
         self.softness = float(softness)
         self._beyond = step_dt * np.arange(1, round(extrapolation / step_dt) + 1)  # (E,), after the last state [s]
+        self._all_radii: Array | None = None
+        """Of all spheres (P,), once the number of key points is known."""
+        self._seen: tuple[Array, float, SignedDistance | None] | None = None
+        """Way of the root and reach for which shapes were looked for last, and those found."""
 
     def value_and_gradient(self, plan: PlanFeatures) -> tuple[Array, PlanGradient]:
         """Cost (a pure number), shape (B,), and its gradient by the root's planar position and velocity."""
         points, radii = self._spheres(plan.key_points("clearance"))  # (B, H, P, 3), (P,)
-        root = plan.root_pos_c[:, :, None]
-        times, ahead = plan.times, len(self._beyond)
-        body = float(np.max(np.linalg.norm(points - root, axis=-1) + radii))  # [m]
-        if ahead:
-            drift = np.zeros((plan.batch, ahead, 1, 3))
+        root, horizon = plan.root_pos_c[:, :, None], len(plan.times)
+        body = float(np.max(_length(points - root) + radii))  # [m]
+        times, drift = plan.times, np.zeros((plan.batch, len(self._beyond), 1, 3))
+        if len(self._beyond):
             drift[:, :, 0, :2] = self._beyond[:, None] * plan.root_lin_vel_c[:, -1:, :2]
-            points = np.concatenate([points, points[:, -1:] + drift], axis=1)  # (B, H + E, P, 3)
-            root = np.concatenate([root, root[:, -1:] + drift], axis=1)
+            root = np.concatenate([root, root[:, -1:] + drift], axis=1)  # (B, H + E, 1, 3)
             times = np.concatenate([times, times[-1] + self._beyond])
         when = (times + self.time_offset)[:, None]
         # A distance changes by no more than the way moved: what stays this far from the root is not felt by any part,
-        # and what it adds to the soft minimum is below e^-20.
-        felt = self.sdf_c.near(root, when, body + self.barrier.fade_end + 20.0 * self.softness)
+        # and what it adds to the soft minimum is below e^-20. So neither such shapes nor such states are looked at.
+        reach = body + self.barrier.fade_end + 20.0 * self.softness
+        felt = self._candidates(root, when, reach)
         if felt is None:
             return np.zeros(plan.batch), PlanGradient()
-        distance, normal = felt.query(points, when)
-        clearance = distance - radii  # (B, H + E, P)
+        near = np.flatnonzero((felt.distance_at(root, when) <= reach).any(axis=(0, 2)))
+        points = _at(points, drift, near)
+        if plan.batch <= _FEW and len(near):
+            clearance = (felt.distance_at(points, when[near]) - radii).min(axis=(0, 2))  # (I,)
+            kept = clearance < self.barrier.fade_end + self.softness * np.log(len(radii))
+            near, points = near[kept], points[:, kept]
+        if not len(near):
+            return np.zeros(plan.batch), PlanGradient()
+        now, later = near[near < horizon], near[near >= horizon] - horizon
+        value, push = self._felt(felt, points, radii, when[near])
+        position, velocity = np.zeros(plan.root_pos_c.shape), None
+        position[:, now, :2] = push[:, : len(now)]
+        if len(later):
+            pushed = push[:, len(now) :]
+            position[:, -1, :2] += pushed.sum(axis=1)
+            velocity = np.zeros(plan.root_lin_vel_c.shape)
+            velocity[:, -1, :2] = np.einsum("e,bek->bk", self._beyond[later], pushed)
+        return value.sum(axis=1), PlanGradient(root_pos_c=position, root_lin_vel_c=velocity)
+
+    def _candidates(self, root: Array, when: Array, reach: float) -> SignedDistance | None:
+        """Shapes that may come within ``reach`` [m] of the root's way (B, I, 1, 3); None: no shape does.
+
+        They are looked for once, with a margin, and again only where the ways of later passes leave it.
+        """
+        seen = self._seen
+        if seen is not None and seen[0].shape == root.shape and reach <= seen[1]:
+            moved = root - seen[0]
+            if float(np.einsum("bisk,bisk->bis", moved, moved).max()) <= _MARGIN**2:
+                return seen[2]
+        reach += _SLACK
+        found = self.sdf_c.near(root, when, reach + _MARGIN)
+        self._seen = root, reach, found
+        return found
+
+    def _felt(self, sdf: SignedDistance, points: Array, radii: Array, when: Array) -> tuple[Array, Array]:
+        """Value (B, I) and planar gradient [1/m] (B, I, 2) at I states: their spheres (B, I, P, 3), times (I, 1)."""
+        distance, normal = sdf.query(points, when)
+        clearance = distance - radii  # (B, I, P)
         nearest = clearance.min(axis=-1, keepdims=True)
         share = np.exp((nearest - clearance) / self.softness)
         total = share.sum(axis=-1)
-        value, slope = self.barrier(nearest[..., 0] - self.softness * np.log(total))  # (B, H + E)
-        push = (slope / total)[..., None] * np.einsum("bip,bipk->bik", share, normal[..., :2])
-        position, velocity = np.zeros(plan.root_pos_c.shape), None
-        position[..., :2] = push[:, : len(plan.times)]
-        if ahead:
-            later = push[:, -ahead:]
-            position[:, -1, :2] += later.sum(axis=1)
-            velocity = np.zeros(plan.root_lin_vel_c.shape)
-            velocity[:, -1, :2] = np.einsum("e,bek->bk", self._beyond, later)
-        return value.sum(axis=1), PlanGradient(root_pos_c=position, root_lin_vel_c=velocity)
+        value, slope = self.barrier(nearest[..., 0] - self.softness * np.log(total))
+        return value, (slope / total)[..., None] * np.einsum("bip,bipk->bik", share, normal[..., :2])
 
     def _spheres(self, points: Array) -> tuple[Array, Array]:
         """All points (B, H, P, 3) and their radii (P,): key points, then extensions."""
-        radii = np.broadcast_to(self.radii, points.shape[2:3])
+        if self._all_radii is None:
+            count = 0 if self.extensions is None else len(self.extensions)
+            own, more = np.broadcast_to(self.radii, points.shape[2:3]), np.broadcast_to(self.extension_radii, (count,))
+            self._all_radii = np.concatenate([own, more]) if count else np.array(own)
         if self.extensions is None:
-            return points, radii
-        further = np.einsum("xm,bhmk->bhxk", self.extensions, points)
-        more = np.broadcast_to(self.extension_radii, (len(self.extensions),))
-        return np.concatenate([points, further], axis=2), np.concatenate([radii, more])
+            return points, self._all_radii
+        further = self.extensions @ points  # (B, H, X, 3)
+        return np.concatenate([points, further], axis=2), self._all_radii
+
+
+def _at(points: Array, drift: Array, states: NDArray[np.intp]) -> Array:
+    """The spheres (B, H, P, 3) at chosen states; those after the last of H are it, moved by a drift (B, E, 1, 3)."""
+    horizon = points.shape[1]
+    now, later = states[states < horizon], states[states >= horizon] - horizon
+    if not len(later):
+        return points[:, now]
+    return np.concatenate([points[:, now], points[:, -1:] + drift[:, later]], axis=1)
+
+
+def _length(vectors: Array) -> Array:
+    x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
+    return np.sqrt(x * x + y * y + z * z)

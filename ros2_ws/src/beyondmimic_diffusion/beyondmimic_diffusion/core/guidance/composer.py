@@ -98,10 +98,14 @@ class GuidanceComposer:
         self._clip = clip
         self.terms = tuple(terms)
         self._norms: dict[str, Array] = {}
+        self.bad_cost = ""
+        """The first term that gave a gradient with NaN or infinity at finite states; empty: none did."""
         self._with_key_points = any(term.cost.uses_key_points for term in self.terms)
         self._check()
         parts = self._layout if self._with_key_points else {name: self._layout[name] for name in ROOT_PARTS}
         self._width = max(part.stop for part in parts.values())  # features after it are not looked at
+        self._consistent = any(term.consistent for term in self.terms)
+        self._times = np.zeros(0)
 
     def _check(self) -> None:
         names = [term.name for term in self.terms]
@@ -145,58 +149,75 @@ class GuidanceComposer:
             return np.zeros_like(clean_states)
         total = np.zeros((*clean_states.shape[:-1], self._width))
         norms: dict[str, Array] = {}
-        for term, _, gradient in self._evaluate(clean_states, acting):
+        plan, integrated = self._seen(clean_states)
+        for term in acting:
+            _, gradient = self._evaluate(term, integrated if term.consistent else plan)
             norms[term.name] = _norm(gradient)
-            total -= self._capped(strength * gradient, term)
+            gradient *= strength
+            total -= self._capped(gradient, term)
         if self._clip is not None:
             total = _limited(total, strength * self._clip)
         self._norms = norms
+        if not self.bad_cost and not np.isfinite(total).all() and np.isfinite(clean_states).all():
+            self.bad_cost = next((name for name, norm in norms.items() if not np.isfinite(norm).all()), "")
         out = np.zeros_like(clean_states)
         out[..., : self._width] = total / self._scale_si[: self._width]
         return out
 
     def value(self, clean_states: Array) -> Array:
         """Weighted sum of all costs, shape (B,), at normalised states (B, H, S)."""
-        return np.sum([value for _, value, _ in self._evaluate(clean_states)], axis=0) + np.zeros(len(clean_states))
+        total = np.zeros(len(clean_states))
+        for _, value in self._values(clean_states):
+            total += value
+        return total
 
     def gradient_si(self, clean_states: Array) -> Array:
         """Gradient of the weighted, clipped sum by the states in SI units, shape (B, H, S)."""
         out = np.zeros(clean_states.shape)
-        for _, _, gradient in self._evaluate(clean_states):
-            out[..., : self._width] += gradient
+        plan, integrated = self._seen(clean_states)
+        for term in self.terms:
+            out[..., : self._width] += self._evaluate(term, integrated if term.consistent else plan)[1]
         return out
 
     def stats(self, clean_states: Array) -> tuple[tuple[CostStats, ...], ...]:
         """Per plan, each cost's weighted value at these states, and its gradient's norm at the last guided pass."""
         batch = len(clean_states)
         rows = []
-        for term, value, gradient in self._evaluate(clean_states):
+        for term, value in self._values(clean_states):
             norm = self._norms.get(term.name)
-            rows.append((term.name, value, _norm(gradient) if norm is None or len(norm) != batch else norm))
-        return tuple(
-            tuple(CostStats(name, float(value[i]), float(norm[i])) for name, value, norm in rows) for i in range(batch)
-        )
+            if norm is None or len(norm) != batch:  # no pass was guided by it
+                plan, integrated = self._seen(clean_states)
+                norm = _norm(self._evaluate(term, integrated if term.consistent else plan)[1])
+            rows.append((term.name, value.tolist(), norm.tolist()))
+        return tuple(tuple(CostStats(name, value[i], norm[i]) for name, value, norm in rows) for i in range(batch))
 
-    def _evaluate(
-        self, clean_states: Array, terms: Sequence[CostTerm] | None = None
-    ) -> list[tuple[CostTerm, Array, Array]]:
-        """Per term: weighted value (B,), and weighted, clipped gradient by the first SI features (B, H, width)."""
+    def _values(self, clean_states: Array) -> list[tuple[CostTerm, Array]]:
+        """Weighted value (B,) of each term."""
+        plan, integrated = self._seen(clean_states)
+        return [
+            (term, np.multiply(term.weight, self._windowed(term, integrated if term.consistent else plan)[0]))
+            for term in self.terms
+        ]
+
+    def _seen(self, clean_states: Array) -> tuple[PlanFeatures, PlanFeatures]:
+        """The features of normalised states, as predicted and with integrated positions (if a term wants them)."""
         states = clean_states[..., : self._width] * self._scale_si[: self._width] + self._offset_si[: self._width]
-        plan = features_from(states, self._layout, self._step_dt, self._with_key_points)
-        integrated = integrate_positions(plan, self._step_dt) if any(term.consistent for term in self.terms) else plan
-        out = []
-        for term in self.terms if terms is None else terms:
-            seen = integrated if term.consistent else plan
-            value, partial = self._windowed(term, seen)
-            if term.consistent:
-                partial = pull_back_integration(partial, self._step_dt)
-            gradient = pull_back(seen, partial, self._layout, self._width)
-            weight = np.broadcast_to(np.asarray(term.weight, dtype=np.float64), value.shape)
-            gradient *= weight[:, None, None]
-            if term.clip is not None:
-                gradient = _limited(gradient, term.clip)
-            out.append((term, weight * value, gradient))
-        return out
+        if len(self._times) != states.shape[1]:
+            self._times = self._step_dt * np.arange(1, states.shape[1] + 1)
+        plan = features_from(states, self._layout, self._step_dt, self._with_key_points, self._times)
+        return plan, integrate_positions(plan, self._step_dt) if self._consistent else plan
+
+    def _evaluate(self, term: CostTerm, seen: PlanFeatures) -> tuple[Array, Array]:
+        """Value (B,) without weight; weighted, clipped gradient by the first SI features (B, H, width)."""
+        value, partial = self._windowed(term, seen)
+        if term.consistent:
+            partial = pull_back_integration(partial, self._step_dt)
+        gradient = pull_back(seen, partial, self._layout, self._width)
+        weight = np.asarray(term.weight, dtype=np.float64)
+        gradient *= weight[:, None, None] if weight.ndim else weight
+        if term.clip is not None:
+            gradient = _limited(gradient, term.clip)
+        return value, gradient
 
     @staticmethod
     def _windowed(term: CostTerm, plan: PlanFeatures) -> tuple[Array, PlanGradient]:
@@ -217,19 +238,18 @@ class GuidanceComposer:
         return value, PlanGradient(**padded)
 
     def _capped(self, step: Array, term: CostTerm) -> Array:
-        """Limit the planar velocity part of a step, state by state."""
+        """Limit the planar velocity part of a step, state by state and in place."""
         if term.velocity_cap is None:
             return step
         start = self._layout["root_lin_vel_c"].start
         planar = step[..., start : start + 2]
-        length = np.linalg.norm(planar, axis=-1, keepdims=True)
-        step = step.copy()
-        step[..., start : start + 2] = planar * np.minimum(1.0, term.velocity_cap / np.maximum(length, 1e-12))
+        length = np.sqrt(planar[..., 0] ** 2 + planar[..., 1] ** 2)
+        planar *= np.minimum(1.0, term.velocity_cap / np.maximum(length, 1e-12))[..., None]
         return step
 
 
 def _norm(gradient: Array) -> Array:
-    return np.sqrt(np.sum(gradient**2, axis=(1, 2)))
+    return np.sqrt(np.einsum("bhs,bhs->b", gradient, gradient))
 
 
 def _limited(gradient: Array, limit: float) -> Array:

@@ -13,7 +13,7 @@ vector is exact, not "the z component".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -95,7 +95,11 @@ class PlanGradient:
 
 
 def features_from(
-    states: Array, layout: Mapping[str, slice], step_dt: float, with_key_points: bool = True
+    states: Array,
+    layout: Mapping[str, slice],
+    step_dt: float,
+    with_key_points: bool = True,
+    times: Array | None = None,
 ) -> PlanFeatures:
     """Read the features from state vectors.
 
@@ -104,19 +108,20 @@ def features_from(
         layout: Where each named part lies in S (``StateRepresentation.layout``).
         step_dt: Spacing of the states [s]; the first one is due ``step_dt`` after the newest observation.
         with_key_points: False leaves the key points out (cheaper when no cost looks at them).
+        times: ``step_dt * (1 .. H)``, if the caller has it: costs keep what they computed for the same array.
     """
     root = {name: states[..., layout[name]] for name in ROOT_PARTS}
     heading = Heading(root["root_rot_c"])
     yaw = heading.yaw
-    times = step_dt * np.arange(1, states.shape[1] + 1)
+    due: Array = step_dt * np.arange(1, states.shape[1] + 1) if times is None else times
     if not with_key_points or "key_pos_l" not in layout:
-        return PlanFeatures(times=times, yaw_c=yaw, heading=heading, **root)
+        return PlanFeatures(times=due, yaw_c=yaw, heading=heading, **root)
     shape = (*states.shape[:-1], -1, 3)
     key_pos_l = states[..., layout["key_pos_l"]].reshape(shape)  # (B, H, M, 3)
     key_vel_l = states[..., layout["key_vel_l"]].reshape(shape)
-    cos, sin = np.cos(yaw)[..., None], np.sin(yaw)[..., None]  # (B, H, 1)
+    cos, sin = heading.cos_sin()  # (B, H, 1)
     return PlanFeatures(
-        times=times,
+        times=due,
         yaw_c=yaw,
         heading=heading,
         key_pos_l=key_pos_l,
@@ -143,11 +148,13 @@ def pull_back(plan: PlanFeatures, gradient: PlanGradient, layout: Mapping[str, s
     for name in ROOT_PARTS:
         value = getattr(gradient, name)
         if value is not None:
-            out[..., layout[name]] += value
+            out[..., layout[name]] = value
     if gradient.key_pos_l is not None:
-        out[..., layout["key_pos_l"]] += _flat(gradient.key_pos_l)
+        out[..., layout["key_pos_l"]] = _flat(gradient.key_pos_l)
+    heading = plan.heading
     if gradient.key_pos_c is not None or gradient.key_vel_c is not None:
-        cos, sin = np.cos(plan.yaw_c)[..., None], np.sin(plan.yaw_c)[..., None]
+        heading = heading or Heading(plan.root_rot_c)
+        cos, sin = heading.cos_sin()
         for value, points, root, local in (
             (gradient.key_pos_c, plan.key_pos_c, "root_pos_c", "key_pos_l"),
             (gradient.key_vel_c, plan.key_vel_c, "root_lin_vel_c", "key_vel_l"),
@@ -160,7 +167,7 @@ def pull_back(plan: PlanFeatures, gradient: PlanGradient, layout: Mapping[str, s
             swing = (arm[..., 0] * value[..., 1] - arm[..., 1] * value[..., 0]).sum(axis=-1)  # (z x arm) . value
             yaw = swing if yaw is None else yaw + swing
     if yaw is not None:
-        heading = plan.heading or Heading(plan.root_rot_c)
+        heading = heading or Heading(plan.root_rot_c)
         out[..., layout["root_rot_c"]] += yaw[..., None] * heading.slope()
     return out
 
@@ -175,33 +182,50 @@ def integrate_positions(plan: PlanFeatures, step_dt: float) -> PlanFeatures:
     (in an earlier trial of this recipe all of 8 runs fell). Key points move along with the root.
     """
     root = plan.root_pos_c.copy()
-    root[..., :2] = step_dt * np.cumsum(plan.root_lin_vel_c[..., :2], axis=1)
-    if plan.key_pos_c is None:
-        return replace(plan, root_pos_c=root)
-    moved = plan.key_pos_c + (root - plan.root_pos_c)[..., None, :]
-    return replace(plan, root_pos_c=root, key_pos_c=moved)
+    root[..., :2] = step_dt * plan.root_lin_vel_c[..., :2].cumsum(axis=1)
+    moved = None if plan.key_pos_c is None else plan.key_pos_c + (root - plan.root_pos_c)[..., None, :]
+    return PlanFeatures(
+        plan.times,
+        root,
+        plan.root_rot_c,
+        plan.yaw_c,
+        plan.root_lin_vel_c,
+        plan.root_ang_vel_c,
+        plan.key_pos_l,
+        moved,
+        plan.key_vel_c,
+        plan.heading,
+    )
 
 
 def pull_back_integration(gradient: PlanGradient, step_dt: float) -> PlanGradient:
     """Gradient by the features before :func:`integrate_positions`, from the gradient by those after it."""
     if gradient.root_pos_c is None and gradient.key_pos_c is None:
         return gradient
-    direct = gradient.root_pos_c
-    carried = 0.0 if gradient.key_pos_c is None else gradient.key_pos_c.sum(axis=-2)
-    planar = np.array(carried if direct is None else direct + carried)  # (B, H, 3): what the new root position is asked
-    planar[..., 2] = 0.0
-    velocity = step_dt * np.flip(np.cumsum(np.flip(planar, axis=1), axis=1), axis=1)  # v_j reaches every i >= j
+    direct, key = gradient.root_pos_c, gradient.key_pos_c
+    carried = None if key is None else key.sum(axis=-2)[..., :2]  # (B, H, 2)
+    planar = carried if direct is None else direct[..., :2] if carried is None else direct[..., :2] + carried
+    assert planar is not None
+    velocity = np.zeros((*planar.shape[:2], 3))
+    velocity[..., :2] = step_dt * planar[:, ::-1].cumsum(axis=1)[:, ::-1]  # v_j reaches every i >= j
     if gradient.root_lin_vel_c is not None:
-        velocity = velocity + gradient.root_lin_vel_c
-    position = np.zeros_like(planar) if direct is None else direct.copy()
-    position[..., :2] = (
-        -np.asarray(carried)[..., :2] if gradient.key_pos_c is not None else 0.0
-    )  # the arm stays as it was
-    return replace(gradient, root_pos_c=position, root_lin_vel_c=velocity)
+        velocity += gradient.root_lin_vel_c
+    position = np.zeros(velocity.shape) if direct is None else direct.copy()
+    position[..., :2] = 0.0 if carried is None else -carried  # the arm stays as it was
+    return PlanGradient(
+        position,
+        gradient.root_rot_c,
+        gradient.yaw_c,
+        velocity,
+        gradient.root_ang_vel_c,
+        gradient.key_pos_l,
+        gradient.key_pos_c,
+        gradient.key_vel_c,
+    )
 
 
 class Heading:
-    """Heading of the x axis after a rotation, and its slope, from rotation vectors (..., 3)."""
+    """Heading of the x axis after a rotation, and its slope, from rotation vectors (..., 3); each is computed once."""
 
     def __init__(self, rotvec: Array):
         x, y, z = rotvec[..., 0], rotvec[..., 1], rotvec[..., 2]
@@ -209,11 +233,16 @@ class Heading:
         a, b, self._c = _rodrigues(x * x + y * y + z * z)
         self._b = b
         self._axis = 1.0 - b * (y * y + z * z), a * z + b * x * y, b * x * z - a * y  # the rotated x axis
-
-    @property
-    def yaw(self) -> Array:
+        self.yaw: Array = np.arctan2(self._axis[1], self._axis[0])
         """[rad], shape (...)."""
-        return np.arctan2(self._axis[1], self._axis[0])
+        self._cos_sin: tuple[Array, Array] | None = None
+        self._slope: Array | None = None
+
+    def cos_sin(self) -> tuple[Array, Array]:
+        """Cosine and sine of the heading, each of shape (..., 1)."""
+        if self._cos_sin is None:
+            self._cos_sin = np.cos(self.yaw)[..., None], np.sin(self.yaw)[..., None]
+        return self._cos_sin
 
     def slope(self) -> Array:
         r"""Derivative of the heading by the rotation vector, shape (..., 3).
@@ -223,6 +252,11 @@ class Heading:
         :math:`\phi = J_l(r)\,dr` with the left Jacobian of SO(3), so that the derivative is
         :math:`J_l^T g = g - b\, r \times g + c\, r \times (r \times g)`.
         """
+        if self._slope is None:
+            self._slope = self._make_slope()
+        return self._slope
+
+    def _make_slope(self) -> Array:
         ex, ey, ez = self._axis
         lever = ez / np.maximum(ex * ex + ey * ey, 1e-12)
         gx, gy = -lever * ex, -lever * ey
@@ -255,9 +289,11 @@ def _rodrigues(square: Array) -> tuple[Array, Array, Array]:
 
 def _turn(vectors: Array, cos: Array, sin: Array) -> Array:
     """Rotate (..., M, 3) about z; ``cos`` and ``sin`` (..., 1)."""
-    out = vectors.copy()
-    out[..., 0] = cos * vectors[..., 0] - sin * vectors[..., 1]
-    out[..., 1] = sin * vectors[..., 0] + cos * vectors[..., 1]
+    out = np.empty(vectors.shape)
+    x, y = vectors[..., 0], vectors[..., 1]
+    out[..., 0] = cos * x - sin * y
+    out[..., 1] = sin * x + cos * y
+    out[..., 2] = vectors[..., 2]
     return out
 
 

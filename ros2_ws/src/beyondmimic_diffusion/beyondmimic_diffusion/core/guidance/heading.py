@@ -63,10 +63,14 @@ class HeadingCost(GuidanceCost):
         self.yaw_c = wrap_angle(np.asarray(yaw_c, dtype=np.float64))
         self.yaw_rate = np.asarray(yaw_rate, dtype=np.float64)
         self.max_rate = float(max_rate)
+        self._ramp: tuple[Array, Array] | None = None
+        """Times of the plan that was seen last, with the goal at each."""
 
     def value_and_gradient(self, plan: PlanFeatures) -> tuple[Array, PlanGradient]:
         """Cost [rad^2], shape (B,), and its gradient by the heading."""
-        reach = self.max_rate * plan.times
-        goal = np.minimum(np.maximum(self.yaw_c[..., None], -reach), reach) + self.yaw_rate[..., None] * plan.times
-        error = wrap_angle(plan.yaw_c - goal)  # (B, H)
-        return 0.5 * np.sum(error**2, axis=1), PlanGradient(yaw_c=error)
+        if self._ramp is None or self._ramp[0] is not plan.times:
+            reach = self.max_rate * plan.times
+            goal = np.minimum(np.maximum(self.yaw_c[..., None], -reach), reach) + self.yaw_rate[..., None] * plan.times
+            self._ramp = plan.times, goal
+        error = wrap_angle(plan.yaw_c - self._ramp[1])  # (B, H)
+        return 0.5 * (error * error).sum(axis=1), PlanGradient(yaw_c=error)

@@ -55,11 +55,12 @@ class JoystickCost(GuidanceCost):
         self.yaw_rate = np.asarray(yaw_rate, dtype=np.float64)
         self.average = average
         self.turn = turn
+        self._turned: tuple[Array, Array, Array] | None = None
+        """Times of the plan that was seen last, with cosine and sine of the heading at each."""
 
     def value_and_gradient(self, plan: PlanFeatures) -> tuple[Array, PlanGradient]:
         """Cost [(m/s)^2], shape (B,), and its gradient by the root's velocity."""
-        psi = self._heading(plan)  # (B, H) or (1, H)
-        cos, sin = np.cos(psi), np.sin(psi)
+        cos, sin = self._cos_sin(plan)  # (B, H) or (1, H)
         vx, vy = plan.root_lin_vel_c[..., 0], plan.root_lin_vel_c[..., 1]  # (B, H)
         ex = cos * vx + sin * vy - self.vel_xy_c[..., :1]
         ey = cos * vy - sin * vx - self.vel_xy_c[..., 1:]
@@ -72,9 +73,11 @@ class JoystickCost(GuidanceCost):
         gradient[..., 1] = sin * ex + cos * ey
         return 0.5 * count * (ex * ex + ey * ey).sum(axis=1), PlanGradient(root_lin_vel_c=gradient)
 
-    def _heading(self, plan: PlanFeatures) -> Array:
+    def _cos_sin(self, plan: PlanFeatures) -> tuple[Array, Array]:
         if self.turn == "predicted":
-            return plan.yaw_c
-        if self.turn == "commanded":
-            return np.atleast_1d(self.yaw_rate)[:, None] * plan.times
-        return np.zeros((1, len(plan.times)))
+            return np.cos(plan.yaw_c), np.sin(plan.yaw_c)
+        if self._turned is None or self._turned[0] is not plan.times:
+            rate = np.atleast_1d(self.yaw_rate) if self.turn == "commanded" else np.zeros(1)
+            psi = rate[:, None] * plan.times
+            self._turned = plan.times, np.cos(psi), np.sin(psi)
+        return self._turned[1:]

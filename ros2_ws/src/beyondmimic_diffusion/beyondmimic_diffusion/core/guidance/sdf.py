@@ -54,6 +54,13 @@ class Union(SignedDistance):
             gradient = np.where(nearer[..., None], slope, gradient)
         return distance, gradient
 
+    def distance_at(self, points: Array, time: Array | float = 0.0) -> Array:
+        """See :meth:`SignedDistance.distance_at`."""
+        distance = self._groups[0].distance_at(points, time)
+        for group in self._groups[1:]:
+            distance = np.minimum(distance, group.distance_at(points, time))
+        return distance
+
     def near(self, points: Array, time: Array | float, reach: float) -> Union | None:
         """See :meth:`SignedDistance.near`; parts that stay away are left out."""
         found = [group.near(points, time, reach) for group in self._groups]
@@ -81,6 +88,10 @@ class Moving(SignedDistance):
         """Distance to the shape where it is at ``time``."""
         return self.part.query(points - np.asarray(time)[..., None] * self.velocity, time)
 
+    def distance_at(self, points: Array, time: Array | float = 0.0) -> Array:
+        """See :meth:`SignedDistance.distance_at`."""
+        return self.part.distance_at(points - np.asarray(time)[..., None] * self.velocity, time)
+
 
 class Placed(SignedDistance):
     """A shape given in the world, queried in character frames."""
@@ -101,6 +112,10 @@ class Placed(SignedDistance):
         world, yaw = self._world(points)
         distance, gradient = self.part.query(world, time)
         return distance, rotate_yaw(gradient, -yaw)
+
+    def distance_at(self, points: Array, time: Array | float = 0.0) -> Array:
+        """See :meth:`SignedDistance.distance_at`."""
+        return self.part.distance_at(self._world(points)[0], time)
 
     def near(self, points: Array, time: Array | float, reach: float) -> Placed | None:
         """See :meth:`SignedDistance.near`."""

@@ -55,6 +55,13 @@ class Stack:
         made._all = self._kind.of(**made._values)
         return made
 
+    def distance_at(self, points: Array, time: Array | float = 0.0) -> Array:
+        """Distance to the nearest of them; as ``SignedDistance.distance_at``."""
+        seen = points[..., None, :]
+        if self._moves:
+            seen = seen - np.asarray(time)[..., None, None] * self._velocities
+        return self._all.distance(seen).min(axis=-1)
+
     def query(self, points: Array, time: Array | float = 0.0) -> tuple[Array, Array]:
         """Distance to the nearest of them, and its gradient; as ``SignedDistance.query``."""
         seen = points[..., None, :]  # (..., 1, 3)

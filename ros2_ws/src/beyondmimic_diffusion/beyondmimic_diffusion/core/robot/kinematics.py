@@ -52,7 +52,13 @@ class Kinematics:
             centre[t, 0] = data.subtree_com[self._root]
         pos = origin + np.einsum("tmij,mj->tmi", frame.reshape(steps, points, 3, 3), self._offsets_b)
         # cvel is (angular, linear) at the whole robot's centre of mass: v(p) = v_com + w x (p - com)
-        vel = twist[..., 3:] + np.asarray(np.cross(twist[..., :3], pos - centre), dtype=np.float64)
+        vel = twist[..., 3:]
+        wx, wy, wz = twist[..., 0], twist[..., 1], twist[..., 2]
+        arm = pos - centre
+        x, y, z = arm[..., 0], arm[..., 1], arm[..., 2]
+        vel[..., 0] += wy * z - wz * y
+        vel[..., 1] += wz * x - wx * z
+        vel[..., 2] += wx * y - wy * x
         return pos, vel
 
     def head_height(self, state: RobotState) -> float:

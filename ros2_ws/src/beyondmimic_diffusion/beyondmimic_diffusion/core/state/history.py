@@ -87,7 +87,7 @@ def _interpolate(a: StateSequence, b: StateSequence, share: float) -> StateSeque
 
 def _stack(states: list[StateSequence]) -> StateSequence:
     names = ("root_pos_w", "root_quat_w", *_LERPED[1:])
-    return StateSequence(**{name: np.stack([getattr(s, name) for s in states]) for name in names})
+    return StateSequence(**{name: np.array([getattr(s, name) for s in states]) for name in names})
 
 
 class ActionHistory:

@@ -129,12 +129,23 @@ class StateRepresentation(ABC):
 
         Args:
             seq: States, leading shape (..., T) or (...).
-            frame: Frame of the current step; broadcasts against the leading shape.
+            frame: Frame of the current step; it and the leading shape broadcast.
 
         Returns:
             Shape (..., D).
         """
-        return self.transform(self.encode_local(seq), relative_frame(character_frame(seq), frame))
+        back = -frame.yaw
+        rot = quat_to_rotvec(quat_multiply(quat_from_yaw(back), seq.root_quat_w))  # (..., 3): the two broadcast here
+        out = np.empty((*rot.shape[:-1], self.dim), rot.dtype)
+        out[..., self.layout["root_rot_c"]] = rot
+        pos = out[..., self.layout["root_pos_c"]]
+        pos[..., :2] = rotate_yaw(seq.root_pos_w[..., :2] - frame.xy, back)
+        pos[..., 2] = seq.root_pos_w[..., 2]
+        out[..., self.layout["root_lin_vel_c"]] = rotate_yaw(seq.root_lin_vel_w, back)
+        out[..., self.layout["root_ang_vel_c"]] = rotate_yaw(seq.root_ang_vel_w, back)
+        start = self.layout["root_ang_vel_c"].stop
+        out[..., start:] = np.concatenate(self._local(seq, yaw_of(seq.root_quat_w)), axis=-1)
+        return out
 
     def transform(self, features: Array, pose: CharacterFrame) -> Array:
         """Features re-expressed in another frame, of which ``pose`` is the old frame's pose.
@@ -151,6 +162,18 @@ class StateRepresentation(ABC):
         for name in ("root_lin_vel_c", "root_ang_vel_c"):
             out[..., self.layout[name]] = rotate_yaw(features[..., self.layout[name]], pose.yaw)
         return out
+
+    def decode_pose(self, features: Array, frame: CharacterFrame) -> tuple[Array, Array]:
+        """Root position [m], shape (..., 3), and orientation (wxyz), shape (..., 4), in the world.
+
+        Args:
+            features: In the character frame ``frame``, shape (..., 6 or more): only ``root_pos_c`` and ``root_rot_c``
+                are read.
+            frame: Pose of that frame in the world; broadcasts.
+        """
+        pos = rotate_yaw(features[..., self.layout["root_pos_c"]], frame.yaw)
+        pos[..., :2] += frame.xy
+        return pos, quat_multiply(quat_from_yaw(frame.yaw), quat_from_rotvec(features[..., self.layout["root_rot_c"]]))
 
     def decode_root(self, features: Array, frame: CharacterFrame) -> tuple[Array, Array, Array, Array]:
         """Root position [m], orientation (wxyz), linear [m/s] and angular velocity [rad/s] in the world.
