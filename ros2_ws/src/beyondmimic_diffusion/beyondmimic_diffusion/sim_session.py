@@ -24,11 +24,12 @@ from typing import Any
 import psutil
 
 from .arguments import DEFAULT_POLICY, BringupArguments
-from .bringup import ros_environment
+from .bringup import Bringup, ros_environment
 from .core.errors import BeyondMimicError, ConfigError
 from .core.tasks import save_scene
 from .graph import find_policy
 from .session.console import Console, bar
+from .session.node_log import NodeLog
 from .session.programme import TOURS, Programme, make_programme
 
 OUT = Path("out/sim")
@@ -142,9 +143,6 @@ def _drive(
     arguments: argparse.Namespace, programme: Programme, policy: str, console: Console, stop: threading.Event
 ) -> str:
     """Run the stack; returns why it ended early, or an empty text."""
-    from .session import drive  # needs ROS, whose environment is ready only now
-    from .session.stack import Interrupted, SessionError, running_stack
-
     parameters = arguments.out / "session.param.yaml"
     parameters.write_text(_parameters(arguments.seed))
     bringup = BringupArguments(
@@ -159,27 +157,48 @@ def _drive(
         lockstep=arguments.lockstep,
         blend_time=_BLEND_TIME,
     )
-    begun = psutil.Process().create_time()
     notes: dict[str, Any] = {
         "tour": programme.tour,
         "sim": arguments.sim,
         "policy": arguments.policy,
         "seed": arguments.seed,
-        "command_wall": begun,
+        "command_wall": psutil.Process().create_time(),
         "pacing": _pacing(arguments),
     }
     if arguments.lockstep:
         del notes["command_wall"]  # the wall's time is no part of the run
     if programme.scene is not None:
         notes["scene"] = programme.scene.to_dict()
+    log = NodeLog(arguments.out / "nodes.log", console)
+    try:
+        with Bringup(bringup, say=log.take) as processes:  # first: while they import, this process does, too
+            return _steer(arguments, bringup, programme, notes, processes, log, console, stop)
+    finally:
+        log.close()
+
+
+def _steer(
+    arguments: argparse.Namespace,
+    bringup: BringupArguments,
+    programme: Programme,
+    notes: dict[str, Any],
+    processes: Bringup,
+    log: NodeLog,
+    console: Console,
+    stop: threading.Event,
+) -> str:
+    """Steer the stack that was started; returns why it ended early, or an empty text."""
+    from .session import drive  # needs ROS, whose environment is ready only now
+    from .session.stack import Interrupted, SessionError, running_stack
+
     metadata: dict[str, str] = {}
     failure = ""
-    with running_stack(bringup, arguments.out, console, stop, metadata) as stack:
+    with running_stack(processes, log, arguments.out, stop, bringup.sim_time, arguments.lockstep, metadata) as stack:
         os.nice(_RECORDER_NICENESS)
         try:
             start = drive.bring_up(stack, console, bringup.unitree)
             notes["tracking"] = start
-            waited = time.time() - begun
+            waited = time.time() - psutil.Process().create_time()
             console.say(f"  the robot plays plans, {waited:.1f} s after the command; steering starts")
             if arguments.teleop:
                 drive.keyboard_session(stack, arguments.duration or math.inf, console)

@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,13 +23,12 @@ from std_srvs.srv import Trigger
 
 from ..bringup import Bringup
 from ..core.errors import BeyondMimicError
-from ..graph import BringupArguments
 from ..ros import qos
 from ..ros.conversions import time_to_msg
 from ..ros.transport import use_sockets
-from .console import Console
 from .lockstep import LockstepRecorder
 from .mcap_file import McapFile
+from .node_log import NodeLog
 from .recorder import Recorder
 
 POLL = 0.02
@@ -43,8 +41,6 @@ _ANSWER_PATIENCE = 10.0
 """How long time stands still in lockstep for the answer to a goal [s]."""
 _CALLBACKS = 3
 """Feedback, status and result of a goal; at 50 calls a second nothing piles up."""
-_LAST_LINES = 12
-_BAD = ("[ERROR]", "[FATAL]", "Traceback")
 
 
 class SessionError(BeyondMimicError):
@@ -258,80 +254,44 @@ class Stack:
         self._command_pub.publish(self._command)
 
 
-class NodeLog:
-    """Keeps what the nodes write in a file, and shows the lines that report trouble."""
-
-    def __init__(self, path: Path, console: Console):
-        """
-        Args:
-            path: File to write.
-            console: Where trouble is shown.
-        """
-        self._file = path.open("w")
-        self._console = console
-        self._lines: deque[str] = deque(maxlen=400)
-        self._lock = threading.Lock()
-        self.quiet = False
-        """Show nothing any more: while shutting down, complaints are to be expected."""
-
-    def take(self, line: str) -> None:
-        """One line, as ``[node] text``; called from the threads that read the processes."""
-        with self._lock:
-            if self._file.closed:
-                return
-            with contextlib.suppress(OSError):  # on a full disk the nodes must still be read, or they wait to write
-                self._file.write(line + "\n")
-            self._lines.append(line)
-        if not self.quiet and any(mark in line for mark in _BAD):
-            self._console.say(line)
-
-    def last_lines(self, node: str) -> str:
-        """The last lines of one node."""
-        with self._lock:
-            own = [line for line in self._lines if line.startswith(f"[{node}]")]
-        return "\n".join(own[-_LAST_LINES:]) or "(it wrote nothing)"
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock, contextlib.suppress(OSError):
-            self._file.close()
-
-
 @contextmanager
 def running_stack(
-    arguments: BringupArguments, out: Path, console: Console, stop: threading.Event, metadata: dict[str, str]
+    bringup: Bringup,
+    log: NodeLog,
+    out: Path,
+    stop: threading.Event,
+    simulated_time: bool,
+    lockstep: bool,
+    metadata: dict[str, str],
 ) -> Iterator[Stack]:
-    """Start everything, hand it over, and end everything again however the block is left.
+    """Listen to a stack that was started, and finish its recording however the block is left.
 
     Args:
-        arguments: For the processes.
-        out: Folder for ``session.mcap`` and ``nodes.log``.
-        console: Where trouble is shown.
+        bringup: Its processes.
+        log: What they write; it is quiet from the end of the block on.
+        out: Folder for ``session.mcap``.
         stop: Set when the operator wants to leave.
+        simulated_time: Whether there is a ``/clock``.
+        lockstep: Whether the session takes turns with the nodes.
         metadata: Written into the recording when the session is over; the block fills it.
     """
     from .recording import METADATA
 
-    log = NodeLog(out / "nodes.log", console)
     file = McapFile(out / "session.mcap")
     use_sockets()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     stack: Stack | None = None
     try:
-        with Bringup(arguments, say=log.take) as bringup:
-            try:
-                stack = Stack(bringup, file, log, stop, arguments.sim_time, arguments.lockstep)
-                yield stack
-            finally:
-                log.quiet = True
-                if stack is not None:
-                    stack.close()
+        stack = Stack(bringup, file, log, stop, simulated_time, lockstep)
+        yield stack
     finally:
+        log.quiet = True
+        if stack is not None:
+            stack.close()
         rclpy.try_shutdown()
         with contextlib.suppress(OSError):  # a full disk; the recorder has said so
             file.add_metadata(METADATA, metadata)
         file.close()
-        log.close()
 
 
 def describe(message: Any | None) -> str:
