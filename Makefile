@@ -17,7 +17,7 @@ define environment
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help sim setup setup-sim setup-isaaclab test-isaaclab test test-fast test-nightly test-faults soak bench-ticks check format params ws train-smoke bench bench-robot clean
+.PHONY: help sim setup setup-sim setup-isaaclab test-isaaclab test test-fast test-nightly test-faults soak bench-ticks check format params ws train-smoke bench bench-robot bench-stack clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -99,6 +99,11 @@ bench:  ## the benchmarks: percentiles, with machine and commit
 bench-robot:  ## an executor with Unitree's messages at 500 Hz on one core: cost and lateness, beside the SDK's own way
 	$(call environment,unitree)
 	@exec $(VENV)/python -m beyondmimic_diffusion.bench_robot $(BENCH_ARGS)
+
+bench-stack:  ## CPU-seconds per robot second of every process while walking; AGAINST=another checkout: both in turns (WALK=25 s, TURNS=1, JSON=file)
+	$(call environment,sim)
+	@exec $(VENV)/python -m beyondmimic_diffusion.bench_stack $(if $(WALK),--seconds "$(WALK)") $(if $(TURNS),--turns "$(TURNS)") \
+		$(if $(AGAINST),--against "$(AGAINST)") $(if $(JSON),--json "$(JSON)") $(BENCH_ARGS)
 
 clean:  ## remove the environment, builds and caches; keeps data/, runs/ and out/
 	rm -rf .venv .venv-isaaclab ros2_ws/build ros2_ws/install ros2_ws/log .pytest_cache .ruff_cache .import_linter_cache .hypothesis

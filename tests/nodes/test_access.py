@@ -58,11 +58,12 @@ def test_the_shipped_policy_allows_what_the_nodes_that_command_motors_use_and_no
     ros.until(lambda: name in ros.probe.get_node_names())
     ros.until(lambda: "/motor_command" in access_of(ros.probe, name, namespace).publish)
     ros.spin(0.5)
-    used = access_of(ros.probe, name, namespace)
     own = {"/clock"}  # under use_sim_time, which the test leaves out
-    assert used.publish | {"/rosout", "/parameter_events"} == allowed(name, "publish")
-    assert used.subscribe | own | {"/parameter_events"} == allowed(name, "subscribe")
-    assert used.reply == allowed(name, "reply")
+    for part in (name, f"{name}_sample_inputs"):  # what is fetched belongs to a second node
+        used = access_of(ros.probe, part, namespace)
+        assert used.publish | {"/rosout", "/parameter_events"} == allowed(part, "publish")
+        assert used.subscribe | own | {"/parameter_events"} == allowed(part, "subscribe")
+        assert used.reply == allowed(part, "reply")
 
 
 def test_a_simulator_with_simulation_interfaces_may_offer_them_though_the_policy_was_not_made_here():

@@ -17,6 +17,8 @@ from beyondmimic_diffusion.core.plan_worker import Condition  # noqa: E402
 from beyondmimic_diffusion.core.rotations import quat_from_rotvec, quat_to_matrix  # noqa: E402
 from beyondmimic_diffusion.core.types import CostStats, ImuSample, JointCommand, Plan, RobotState  # noqa: E402
 from beyondmimic_diffusion.ros import conversions as c  # noqa: E402
+from rclpy.serialization import deserialize_message  # noqa: E402
+from sensor_msgs.msg import Imu  # noqa: E402
 
 pytestmark = pytest.mark.ros
 NAMES = ("left_knee_joint", "waist_yaw_joint", "right_knee_joint")
@@ -166,12 +168,13 @@ def test_a_command_comes_back_as_it_was_and_the_next_one_replaces_it(rng):
     writer = c.JointCommandWriter(NAMES)
     for stamp in (1.5, 2.5):
         command = JointCommand(stamp, *rng.normal(size=(5, JOINTS)))
-        assert_same(command, c.joint_command_from_msg(writer.write(command), c.JointMap(NAMES)))
+        message = deserialize_message(writer.write(command), bm.JointCommand)
+        assert_same(command, c.joint_command_from_msg(message, c.JointMap(NAMES)))
 
 
 def test_an_imu_sample_comes_back_as_it_was_and_one_without_orientation_is_refused(rng):
     sample = ImuSample(3.25, quat_from_rotvec(rng.normal(size=3)), *rng.normal(size=(2, 3)))
-    message = c.ImuWriter("imu").write(sample)
+    message = deserialize_message(c.ImuWriter("imu").write(sample), Imu)
     assert_same(sample, c.imu_sample_from_msg(message))
     message.orientation_covariance[0] = -1.0
     with pytest.raises(c.MessageError, match="no orientation"):

@@ -101,7 +101,9 @@ def record() -> Recording:
         }
         for channel in bridge.PUBLISHED:
             if step % round(bridge.PHYSICS_RATE / channel.rate) == 0:
-                recording.messages.append((step, channel.topic, serialize_message(told[channel.topic])))
+                message = told[channel.topic]
+                raw = message if isinstance(message, bytes) else serialize_message(message)
+                recording.messages.append((step, channel.topic, raw))
         if step % round(bridge.PHYSICS_RATE * PERIOD) == 0:
             recording.truth[nanoseconds(time_to_msg(sim.stamp))] = truth_of(sim)
     return recording

@@ -9,34 +9,43 @@ from beyondmimic_diffusion.core.tasks import TaskCode  # noqa: E402
 from beyondmimic_diffusion.ros import readiness  # noqa: E402
 from beyondmimic_diffusion.ros.conversions import time_to_msg  # noqa: E402
 from beyondmimic_diffusion.ros.readiness import Readiness, ReadinessConfig  # noqa: E402
+from rclpy.serialization import serialize_message  # noqa: E402
 
 STATE = bm.ExecutorState
 TIMEOUT = 1.0
 
 
-class Ears:
-    """As much of a node as a listener needs; what is heard comes from the test."""
+class Queue:
+    """A topic whose messages come from the test; the newest is kept, as the middleware keeps it."""
 
     def __init__(self):
-        self.callbacks = {}
+        self.waiting = None
 
-    def create_subscription(self, kind, topic, callback, profile):
-        self.callbacks[topic] = callback
+    def newest(self):
+        raw, self.waiting = self.waiting, None
+        return raw
+
+
+class Inputs(dict):
+    """As much of a node's polled inputs as is needed; queues by topic."""
+
+    def subscribe(self, kind, topic, profile):
+        return self.setdefault(topic, Queue())
 
 
 @pytest.fixture
 def heard(monkeypatch):
     """A robot at rest with a planner that plans; ``say`` the executor's mode, and let time pass with ``clock``."""
-    ears, clock = Ears(), [100.0]
+    inputs, clock = Inputs(), [100.0]
     monkeypatch.setattr(readiness.time, "monotonic", lambda: clock[0])
-    listener = Readiness(ears, ReadinessConfig(hold_timeout=TIMEOUT), lambda: 5.0)
+    listener = Readiness(None, inputs, ReadinessConfig(hold_timeout=TIMEOUT), lambda: 5.0)
 
     def say(mode):
         state = bm.RobotState()
         state.header.stamp = time_to_msg(5.0)
-        ears.callbacks["robot_state"](state)
-        ears.callbacks["planner/status"](bm.PlannerStatus(state=bm.PlannerStatus.RUNNING))
-        ears.callbacks["executor/state"](STATE(state=mode, message="so it is"))
+        inputs["robot_state"].waiting = serialize_message(state)
+        inputs["planner/status"].waiting = serialize_message(bm.PlannerStatus(state=bm.PlannerStatus.RUNNING))
+        inputs["executor/state"].waiting = serialize_message(STATE(state=mode, message="so it is"))
         return listener
 
     return say, clock

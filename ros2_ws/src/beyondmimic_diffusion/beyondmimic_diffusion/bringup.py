@@ -40,8 +40,8 @@ GOES_ON = (
 )
 _POLL = 0.05
 """[s]."""
-_NOTE_PERIOD = 2.0
-"""How often the shared memory in use is noted [s]."""
+_NOTE_PERIOD, _LONGEST_NOTE_PERIOD = 2.0, 60.0
+"""How often the shared memory in use is noted [s]: at first, and at last. It is made when processes start."""
 _SHARED_MEMORY = Path("/dev/shm")
 _SEGMENT = re.compile(r"/dev/shm/((?:sem\.)?fastrtps_\w+?)(?:_el)?(?: \(deleted\))?$", re.MULTILINE)
 """Fast DDS's files, in the last column of a process's memory map or as the target of its file descriptors."""
@@ -80,7 +80,7 @@ class Bringup:
         self._running: list[_Running] = []
         self._readers: list[threading.Thread] = []
         self._shared: set[str] = set()
-        self._noted = 0.0
+        self._noted, self._note_period = 0.0, _NOTE_PERIOD
 
     def __enter__(self) -> Bringup:
         self.start()
@@ -120,6 +120,7 @@ class Bringup:
             os.killpg(running.process.pid, signal.SIGKILL)
         running.process.wait()
         running.process = self._spawn(running.spec)
+        self._note_period = _NOTE_PERIOD
 
     def _spawn(self, spec: NodeSpec) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", spec.module]
@@ -172,8 +173,9 @@ class Bringup:
 
     def _ended(self) -> list[tuple[_Running, int]]:
         """Nodes that have ended, and their exit codes."""
-        if time.monotonic() - self._noted > _NOTE_PERIOD:
+        if time.monotonic() - self._noted > self._note_period:
             self._note_shared_memory()
+            self._note_period = min(2.0 * self._note_period, _LONGEST_NOTE_PERIOD)
         polled = [(running, running.process.poll()) for running in self._running]
         return [(running, code) for running, code in polled if code is not None]
 

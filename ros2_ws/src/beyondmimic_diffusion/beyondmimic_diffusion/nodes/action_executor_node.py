@@ -40,6 +40,7 @@ from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import prefer_realtime, run
 from ..ros.lockstep import join_lockstep
 from ..ros.parameters import NodeParameters
+from ..ros.polled import read_clock_as_bytes
 from .executor_parameters import ActionExecutorParameters
 from .executor_reports import STOPPED, ExecutorReports
 from .executor_statistics import ExecutorStatistics
@@ -80,6 +81,7 @@ class ActionExecutorNode(Node):
         # The threads of callbacks and DDS hold the interpreter now and then, and the tick waits for it: so they must
         # get on, too, and before the planner's (10). Threads that are started from here on inherit it.
         prefer_realtime(max(0, config.realtime_priority - _BELOW_THE_TICK))
+        read_clock_as_bytes(self)
         self._loop_clock = LoopClock(self)
         self._robot = open_robot(
             self,

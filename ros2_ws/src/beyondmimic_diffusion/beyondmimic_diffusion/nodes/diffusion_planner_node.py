@@ -32,15 +32,13 @@ from ..core.robot import g1
 from ..core.steering import SteeringConfig
 from ..core.types import Plan
 from ..ros import qos
+from ..ros.cdr import JointCommandReader, PathWriter, RobotStateReader
 from ..ros.clock import LoopClock
 from ..ros.conversions import (
     FrameNames,
     JointMap,
-    joint_command_from_msg,
-    path_to_msg,
     plan_to_msg,
     planner_status_to_msg,
-    robot_state_from_msg,
     stats_to_msg,
 )
 from ..ros.diagnostics import Diagnosis, Level
@@ -106,7 +104,8 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         self._policy, self._cost, self._reason = choose_backend(
             config.policy, config.backend, self._try_plans, self._allowance, len(os.sched_getaffinity(0))
         )
-        self._joints = JointMap(g1.JOINT_NAMES)
+        joints = JointMap(g1.JOINT_NAMES)
+        self._states, self._commands = RobotStateReader(joints), JointCommandReader(joints)
         names = FrameNames(config.odom_frame, config.base_frame)
         key_points = tuple(point.name for point in manifest.key_points) or g1.KEY_POINT_NAMES
         clips = ClipLibrary.load(Path(config.policy), manifest.joint_names, key_points)
@@ -117,12 +116,13 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         self._session = 0
         span = manifest.setpoint_dt * manifest.setpoints_per_step * manifest.action_horizon
         self._plan_pub = self.create_publisher(ActionPlan, "plan", qos.plan(span))
+        self._path_writer = PathWriter(config.odom_frame)
         self._path_pub = self.create_publisher(PathMsg, "planned_path", qos.ORDER)
         self._stats_pub = self.create_publisher(GuidanceStats, "guidance/stats", qos.STREAM)
         self._status_pub = self.create_publisher(PlannerStatus, "planner/status", qos.STREAM)
+        self._executed = self.polled.subscribe(JointCommandMsg, "applied_joint_commands", qos.DECIMATED)
         self._inputs = (
-            self.create_subscription(RobotStateMsg, "robot_state", self._on_state, qos.NEWEST),
-            self.create_subscription(JointCommandMsg, "applied_joint_commands", self._on_applied, qos.DECIMATED),
+            self.create_subscription(RobotStateMsg, "robot_state", self._on_state, qos.NEWEST, raw=True),
             self.create_subscription(GuidanceGoal, "guidance/active", self._on_goal, qos.LATCHED),
             self.create_subscription(SdfScene, "guidance/scene", self._on_scene, qos.LATCHED),
         )
@@ -190,6 +190,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         self.destroy_service(self._reset)
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
+        self.polled.close()
         for publisher in (self._plan_pub, self._path_pub, self._stats_pub, self._status_pub):
             self.destroy_publisher(publisher)
 
@@ -208,23 +209,26 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         if self._worker is not None:
             self._worker.retune(config.planner, config.steering)
 
-    def _on_state(self, msg: RobotStateMsg) -> None:
+    def _on_state(self, raw: bytes) -> None:
+        """What was executed before this state is fetched with it: both are needed for a plan from here on."""
+        executed = self._executed.all()
         if self._worker is None:
             return
+        for command in executed:
+            self._take_executed(command)
         try:
-            self._worker.put_state(robot_state_from_msg(msg, self._joints))
+            self._worker.put_state(self._states.read(raw))
         except BeyondMimicError as error:
             self.get_logger().warning(f"robot_state refused: {error}", throttle_duration_sec=1.0)
 
-    def _on_applied(self, msg: JointCommandMsg) -> None:
-        if self._worker is None:
-            return
+    def _take_executed(self, raw: bytes) -> None:
         try:
-            command = joint_command_from_msg(msg, self._joints)
+            command = self._commands.read(raw)
         except BeyondMimicError as error:
             self.get_logger().warning(f"applied_joint_commands refused: {error}", throttle_duration_sec=1.0)
             return
-        self._worker.put_executed(command.stamp, command.position)
+        if self._worker is not None:
+            self._worker.put_executed(command.stamp, command.position)
 
     def _on_goal(self, msg: GuidanceGoal) -> None:
         self._reader.take_goal(msg)
@@ -325,7 +329,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         if plan.cost_stats:
             self._stats_pub.publish(stats_to_msg(plan, frame))
         if plan.plan_id % _PATH_EVERY == 0:
-            self._path_pub.publish(path_to_msg(plan, frame))
+            self._path_pub.publish(self._path_writer.write(plan))
 
     def _on_status(self) -> None:
         status = planner_status_to_msg(self._worker)

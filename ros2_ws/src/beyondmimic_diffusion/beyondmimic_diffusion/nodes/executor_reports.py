@@ -18,7 +18,7 @@ from ..core.types import JointCommand
 from ..ros import qos
 from ..ros.background import Background
 from ..ros.background_log import BackgroundLog
-from ..ros.conversions import JointCommandWriter, TickStatistics, executor_state_to_msg, time_to_msg
+from ..ros.conversions import JointCommandWriter, TickStatistics, executor_state_to_msg
 
 STOPPED = (ExecutorMode.DAMPING, ExecutorMode.E_STOP, ExecutorMode.FAULT)
 """Modes in which the robot is damped and somebody has to come."""
@@ -88,9 +88,7 @@ class ExecutorReports:
     # ------------------------------------------------------------ in the background
 
     def _publish_applied(self, command: JointCommand, due: float) -> None:
-        message = self._writer.write(command)
-        message.header.stamp = time_to_msg(due)
-        self._applied_pub.publish(message)
+        self._applied_pub.publish(self._writer.write(command, due))
 
     def _publish_state(self, report: ExecutorReport, now: float, plan_age: float) -> None:
         self._state_pub.publish(executor_state_to_msg(report, now, plan_age, self._statistics()))

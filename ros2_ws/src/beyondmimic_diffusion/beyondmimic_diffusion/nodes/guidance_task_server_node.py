@@ -68,19 +68,19 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
     """Hands what comes to the desk, the store and the velocity task, and publishes what follows."""
 
     def __init__(self, **node_arguments):
-        super().__init__("guidance_task_server", GuidanceTaskServerConfig, **node_arguments)
+        super().__init__("guidance_task_server", GuidanceTaskServerConfig, polls_time=True, **node_arguments)
 
     def configure(self) -> None:
         """Make topics, actions and services."""
         config = self.parameters.config
         names = FrameNames(config.odom_frame, config.base_frame)
-        self._transforms = TransformListener(self, config.odom_frame)
+        self._transforms = TransformListener(self, self.polled, config.odom_frame)
         self._loop_clock = LoopClock(self, on_jump=lambda step: self._transforms.buffer.clear())
         self._teleop = VelocityTask(config.cmd_vel_timeout)
         self._pace = CommandPace(_FORWARD_PERIOD)
         self._joy = JoyMapping(config.joy, config.limits)
         self._store = ObstacleStore(self._transforms.buffer, config.odom_frame, config.scene)
-        self._readiness = Readiness(self, config.ready, self._loop_clock.now)
+        self._readiness = Readiness(self, self.polled, config.ready, self._loop_clock.now)
         self._waypoint = WaypointTaskAction()
         world = TaskWorld(
             lambda: self.parameters.config.tasks, self._transforms.buffer, names, self._store, config.scene.avoid
@@ -143,8 +143,9 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
             self.destroy_service(service)
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
-        for part in (self._desk, self._readiness, self._transforms, self._picture):
+        for part in (self._desk, self._transforms, self._picture):
             part.destroy()
+        self.polled.close()
         self.destroy_publisher(self._goal_pub)
         self.destroy_publisher(self._scene_pub)
 
@@ -238,6 +239,10 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         return response
 
     def _on_tick(self) -> None:
+        if self.sim_time is not None:
+            self.sim_time.refresh()
+        self._transforms.refresh()
+        self._readiness.refresh()
         now = self._loop_clock.now()
         for note in self._store.refresh(now):
             self._refuse("sdf_scene", GoalError(note))

@@ -12,6 +12,8 @@ from .simulated_robot import ROBOT_INTERFACES
 
 PACINGS = ("fixed", "auto", "lockstep")
 """What simulated time follows: the steady clock, the steady clock and the plans, or the nodes alone."""
+_LONGEST_SLICE = 3
+"""Physics steps in which no new command is taken: 6 ms, about a tick of the executor."""
 
 
 @dataclass(frozen=True)
@@ -95,3 +97,12 @@ def steps_between(name: str, frequency: float, dt: float) -> int:
             f"mujoco_sim: {name} = {frequency} Hz; allowed are divisors of {1.0 / dt:g} Hz, e.g. 100, 125, 250"
         )
     return round(steps)
+
+
+def slice_steps(left: int) -> int:
+    """Physics steps to make at once; between two slices a new command is looked for.
+
+    Args:
+        left: Steps until the next message is due.
+    """
+    return left if left <= _LONGEST_SLICE else (left + 1) // 2 if left <= 2 * _LONGEST_SLICE else _LONGEST_SLICE

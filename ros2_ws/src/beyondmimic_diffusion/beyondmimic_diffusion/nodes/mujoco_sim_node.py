@@ -27,11 +27,12 @@ from std_srvs.srv import SetBool, Trigger
 from ..core.rotations import quat_from_yaw
 from ..core.tasks import Scene, load_scene
 from ..ros import qos
-from ..ros.conversions import odometry_to_msg, time_to_msg
+from ..ros.cdr import ClockWriter, OdometryWriter
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import run
 from ..ros.lockstep_hub import LockstepHub
 from ..ros.parameters import NodeParameters
+from ..ros.polled import leave_clock_topic, set_sim_time
 from ..ros.raw_stamp import stamp_ns
 from ..sim.auto_pace import AutoPace
 from ..sim.entities import Entities
@@ -40,7 +41,7 @@ from ..sim.mujoco_g1 import MujocoG1, Physics
 from ..sim.pacer import Pacer
 from ..sim.simulation_control import Phase, SimulationControl
 from ..sim.window import open_window
-from .mujoco_sim_config import SimConfig, steps_between
+from .mujoco_sim_config import SimConfig, slice_steps, steps_between
 from .obstacle_topics import ObstacleTopics
 from .sensor_faults import faulty
 from .simulated_robot import connect
@@ -107,7 +108,8 @@ class MujocoSimNode(Node):
         if self._hub is not None:
             self._hub.release()
         self._factor_pub = self.create_publisher(Float32, "sim/real_time_factor", qos.STREAM)
-        self.heartbeat = Heartbeat(self)
+        leave_clock_topic(self)
+        self.heartbeat = Heartbeat(self, self._set_own_clock)
         self.diagnostics = Diagnostics(self)
         self.diagnostics.add("rate", self.heartbeat.diagnose)
         self.diagnostics.add("real-time factor", self._diagnose)
@@ -135,7 +137,8 @@ class MujocoSimNode(Node):
             self._window.close()
 
     def _make_topics(self, config: SimConfig) -> None:
-        self._clock_msg = Clock()
+        self._clock_writer = ClockWriter()
+        self._truth_writer = OdometryWriter(config.frame_id, config.base_frame)
         self._clock_pub = self.create_publisher(Clock, "/clock", qos.NEWEST) if self._keeps_time else None
         self._truth_pub = self.create_publisher(Odometry, "ground_truth/odom", qos.STREAM)
         self._obstacles: ObstacleTopics | None = None
@@ -186,6 +189,10 @@ class MujocoSimNode(Node):
             return ""  # it is gone, and its last word was latched
         return "the executor is armed and would see the robot leap; disarm it first: executor/disarm"
 
+    def _set_own_clock(self) -> None:
+        """This node's clock is the time that it publishes; nothing has to be listened to for that."""
+        set_sim_time(self.get_clock(), self.sim.stamp)
+
     # ------------------------------------------------------------ physics thread
 
     def _serve(self) -> None:
@@ -204,7 +211,7 @@ class MujocoSimNode(Node):
             self._hub.gather(self._now_ns)
         while not self._stop.is_set():
             self._serve()
-            steps = self.control.due(self._chunk - self._steps % self._chunk)
+            steps = self.control.due(slice_steps(self._chunk - self._steps % self._chunk))
             if steps == 0:
                 self._pacer.pause()
                 self._wait_for_request()
@@ -249,14 +256,12 @@ class MujocoSimNode(Node):
 
     def _publish(self) -> None:
         if self._clock_pub is not None and self._steps % self._every["clock_frequency"] == 0:
-            self._clock_msg.clock = time_to_msg(self.sim.stamp)
-            self._clock_pub.publish(self._clock_msg)
+            self._clock_pub.publish(self._clock_writer.write(self.sim.stamp))
         if self._steps % self._every["ground_truth_frequency"] == 0:
-            config = self.parameters.config
             # The truth is for whoever judges, on the clock that all nodes have.
             stamp = self.sim.stamp if self._keeps_time else self.get_clock().now().nanoseconds * 1e-9
             state = replace(self.sim.state(), stamp=stamp)
-            self._truth_pub.publish(odometry_to_msg(state, config.frame_id, config.base_frame))
+            self._truth_pub.publish(self._truth_writer.write(state))
             if self._obstacles is not None:
                 self._obstacles.publish(stamp)
         if self._steps % self._every["sensor_frequency"] == 0:

@@ -13,7 +13,9 @@ from ..core.robot import g1
 from ..core.types import ImuSample, JointCommand, JointSample
 from ..robot_io.unitree_board import UnitreeBoard
 from ..ros import qos
-from ..ros.conversions import ImuWriter, JointMap, JointStateWriter, joint_command_from_msg
+from ..ros.cdr import ImuWriter, JointCommandReader, JointStateWriter
+from ..ros.conversions import JointMap
+from ..ros.polled import PolledInputs
 
 ROBOT_INTERFACES = ("topics", "unitree")
 """``topics``: joint_states, imu/data, motor_command; ``unitree``: rt/lowstate and rt/lowcmd."""
@@ -49,12 +51,13 @@ class TopicConnection:
             imu_frame: Frame of ``imu/data``.
         """
         self._node = node
-        self._joints = JointMap(g1.JOINT_NAMES)
+        self._reader = JointCommandReader(JointMap(g1.JOINT_NAMES))
         self._joint_writer, self._imu_writer = JointStateWriter(g1.JOINT_NAMES), ImuWriter(imu_frame)
         self._joint_pub = node.create_publisher(JointState, "joint_states", qos.STREAM)
         self._imu_pub = node.create_publisher(Imu, "imu/data", qos.STREAM)
         self._command: JointCommand | None = None
-        node.create_subscription(JointCommandMsg, "motor_command", self._on_command, qos.NEWEST)
+        self._inputs = PolledInputs(node, "command_input")
+        self._commands = self._inputs.subscribe(JointCommandMsg, "motor_command", qos.NEWEST)
 
     def publish(self, imu: ImuSample, joints: JointSample) -> None:
         """See :class:`Connection`."""
@@ -62,21 +65,23 @@ class TopicConnection:
         self._joint_pub.publish(self._joint_writer.write(joints))
 
     def command(self) -> JointCommand | None:
-        """See :class:`Connection`."""
+        """See :class:`Connection`; in the physics' thread."""
+        raw = self._commands.newest()
+        if raw is not None:
+            try:
+                self._command = self._reader.read(raw)
+            except BeyondMimicError as error:
+                self._node.get_logger().warning(f"command refused: {error}", throttle_duration_sec=1.0)
         return self._command
 
     def forget(self) -> None:
         """See :class:`Connection`."""
+        self._commands.newest()
         self._command = None
 
     def close(self) -> None:
-        """The topics end with the node."""
-
-    def _on_command(self, msg: JointCommandMsg) -> None:
-        try:
-            self._command = joint_command_from_msg(msg, self._joints)
-        except BeyondMimicError as error:
-            self._node.get_logger().warning(f"command refused: {error}", throttle_duration_sec=1.0)
+        """Leave the topics of commands; the others end with the node."""
+        self._inputs.close()
 
 
 def connect(node: Node, interface: str, imu_frame: str, unitree_domain: int) -> Connection:

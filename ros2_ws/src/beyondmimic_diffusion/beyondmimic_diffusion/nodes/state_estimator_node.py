@@ -10,7 +10,7 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry
 from tf2_msgs.msg import TFMessage
 
-from ..core.errors import GoalError
+from ..core.errors import BeyondMimicError, GoalError
 from ..core.estimation import EstimatorConfig, PoseStatus, StateEstimator
 from ..core.estimation.grid import StampGrid
 from ..core.parameters import param, validate
@@ -18,17 +18,12 @@ from ..core.robot import g1
 from ..core.types import ImuSample, JointSample, RobotState
 from ..robot_io import open_robot
 from ..ros import qos
+from ..ros.cdr import BaseTransformsWriter, OdometryReader, OdometryWriter, RobotStateWriter
 from ..ros.clock import LoopClock
-from ..ros.conversions import (
-    base_transforms,
-    external_pose_from_msg,
-    odometry_to_msg,
-    place_from_msg,
-    robot_state_to_msg,
-    root_from_odometry,
-)
+from ..ros.conversions import external_pose_from_msg, place_from_msg
 from ..ros.diagnostics import Diagnosis, Level
 from ..ros.lifecycle import ManagedNode, prefer_realtime, run
+from ..ros.polled import Companion
 from .robot_parameters import RobotParameters
 from .sensor_topics import SensorTopics
 
@@ -73,7 +68,7 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
     """Hands samples to :class:`StateEstimator` and publishes what it believes."""
 
     def __init__(self, **node_arguments):
-        super().__init__("state_estimator", StateEstimatorConfig, **node_arguments)
+        super().__init__("state_estimator", StateEstimatorConfig, polls_time=True, **node_arguments)
 
     def configure(self) -> None:
         """Make topics."""
@@ -84,14 +79,21 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
         self._state_grid = StampGrid(1.0 / config.state_frequency)
         self._odom_grid = StampGrid(1.0 / config.odom_frequency)
         self._use_truth = config.root_source == "truth"
-        self._truth: Odometry | None = None
+        self._truth: bytes | None = None
         self._waiting: tuple[ImuSample, JointSample] | None = None
         self._unmatched = 0
         self._state_pub = self.create_publisher(RobotStateMsg, "robot_state", qos.NEWEST)
         self._odom_pub = self.create_publisher(Odometry, "odom", qos.STREAM)
         self._tf_pub = self.create_publisher(TFMessage, "/tf", qos.TRANSFORMS)
+        self._state_writer = RobotStateWriter(g1.JOINT_NAMES, config.odom_frame)
+        self._odom_writer = OdometryWriter(config.odom_frame, config.base_frame)
+        self._tf_writer = BaseTransformsWriter(config.odom_frame, config.base_footprint_frame, config.base_frame)
+        self._truth_reader = OdometryReader()
         self._sensors = SensorTopics(self, config.sensor_frequency) if config.robot_interface == "unitree" else None
         self._loop_clock = LoopClock(self, on_jump=self._on_jump)
+        if self._use_truth:
+            topic = "ground_truth/odom"
+            self._truths = Companion(self, self.polled, Odometry, topic, qos.SAMPLES, self._on_truth)
         if self._sensors is not None:  # 500 samples a second, and a plan waits for each tenth: DDS's threads inherit it
             prefer_realtime(config.realtime_priority)
         self._robot = open_robot(
@@ -102,9 +104,7 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
             clock=self._loop_clock,
             on_pair=self._on_pair,
         )
-        if self._use_truth:
-            self._truth_sub = self.create_subscription(Odometry, "ground_truth/odom", self._on_truth, qos.STREAM)
-        else:
+        if not self._use_truth:
             self._pose_subs = (
                 self.create_subscription(Odometry, "external_odom", self._on_external, qos.SENSOR_INPUT),
                 self.create_subscription(PoseWithCovarianceStamped, "initialpose", self._on_place, qos.ORDER),
@@ -127,7 +127,11 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
             self._sensors.close()
         for publisher in (self._state_pub, self._odom_pub, self._tf_pub):
             self.destroy_publisher(publisher)
-        for subscription in (self._truth_sub,) if self._use_truth else self._pose_subs:
+        if self._use_truth:
+            self._truths.close()
+            self.polled.close()
+            return
+        for subscription in self._pose_subs:
             self.destroy_subscription(subscription)
 
     def _on_jump(self, step: float) -> None:
@@ -137,6 +141,8 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
         self._odom_grid.reset()
 
     def _on_pair(self, imu: ImuSample, joints: JointSample) -> None:
+        if self.sim_time is not None:
+            self.sim_time.refresh()  # before the sample counts: after a jump of time it is one of a new stream
         if self._sensors is not None:
             self._sensors.publish(imu, joints, self._robot)
         if not self.active:
@@ -151,7 +157,9 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
         elif self._state_grid.take(joints.stamp):
             self._unmatched += self._waiting is not None
             self._waiting = (imu, joints)
+            self._truths.fetch()
             self._match()
+            self._truths.look(self._waiting is not None)
 
     def _refuse_sample(self) -> None:
         counts = ", ".join(f"{count} {fault.value}" for fault, count in self._estimator.faults.items() if count)
@@ -184,17 +192,22 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
         text = "the robot is now at" if done else "estimator.method is not 'kalman', which cannot be set to"
         self.get_logger().info(f"initialpose: {text} {place.tolist()} m, heading {heading:.3f} rad")
 
-    def _on_truth(self, msg: Odometry) -> None:
-        self._truth = msg
-        if self._waiting is not None:
-            self._match()
+    def _on_truth(self, raw: bytes) -> None:
+        self._truth = raw
+        self._match()
+        self._truths.look(self._waiting is not None)
 
     def _match(self) -> None:
         """Publish once the truth of the waiting sample's time is there."""
         if self._truth is None or self._waiting is None:
             return
         imu, joints = self._waiting
-        stamp, position, quat, linear, angular = root_from_odometry(self._truth)
+        try:
+            stamp, position, quat, linear, angular = self._truth_reader.read(self._truth)
+        except BeyondMimicError as error:
+            self._truth = None
+            self.get_logger().warning(f"ground_truth/odom refused: {error}", throttle_duration_sec=1.0)
+            return
         lead = joints.stamp - stamp
         if lead > 1e-6 or lead < -_MAX_TRUTH_GAP:
             return
@@ -210,27 +223,23 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
         self._publish(state, imu, joints)
 
     def _publish(self, state: RobotState, imu: ImuSample, joints: JointSample) -> None:
-        config, estimator = self.parameters.config, self._estimator
+        estimator = self._estimator
         with self._lock:
             uncertainty, position_std = estimator.uncertainty, estimator.position_std
-        message = robot_state_to_msg(
+        message = self._state_writer.write(
             state,
-            g1.JOINT_NAMES,
-            frame_id=config.odom_frame,
-            odom_source=int(estimator.source),
-            imu=imu,
-            effort=joints.effort,
-            foot_contact=estimator.foot_contact,
-            position_std=position_std,
+            imu,
+            joints.effort,
+            int(estimator.source),
+            estimator.foot_contact,
+            position_std,
             receive_stamp=self.get_clock().now().nanoseconds * 1e-9,
         )
         self._state_pub.publish(message)
         self.heartbeat.beat()
         if self._odom_grid.take(state.stamp):
-            told = odometry_to_msg(state, config.odom_frame, config.base_frame, position_std, uncertainty)
-            self._odom_pub.publish(told)
-            frames = (config.odom_frame, config.base_footprint_frame, config.base_frame)
-            self._tf_pub.publish(TFMessage(transforms=base_transforms(state, *frames)))
+            self._odom_pub.publish(self._odom_writer.write(state, position_std, uncertainty))
+            self._tf_pub.publish(self._tf_writer.write(state))
 
     def _diagnose(self) -> Diagnosis:
         values = {

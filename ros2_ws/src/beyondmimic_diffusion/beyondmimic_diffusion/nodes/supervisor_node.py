@@ -27,6 +27,7 @@ from ..ros.background_log import BackgroundLog
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import prefer_realtime, run
 from ..ros.parameters import NodeParameters
+from ..ros.polled import PolledInputs, PolledSimTime
 from .robot_parameters import MotorParameters
 
 _SEEING_OUT = 10.0
@@ -74,7 +75,8 @@ class SupervisorNode(Node):
         self._damping_pub.publish(Bool(data=False))
         self._frames = self._takeovers = 0
         self._next_frame = 0.0
-        self.heartbeat = Heartbeat(self)
+        self._clock_input = PolledInputs(self, "clock_input")
+        self.heartbeat = Heartbeat(self, PolledSimTime(self, self._clock_input).refresh)
         self.diagnostics = Diagnostics(self)
         self.diagnostics.add("rate", self.heartbeat.diagnose)
         self.diagnostics.add("watch", self._diagnose)
@@ -104,6 +106,7 @@ class SupervisorNode(Node):
     def destroy_node(self) -> None:
         """Leave the robot, too."""
         self._motors.close()
+        self._clock_input.close()
         super().destroy_node()
 
     # ------------------------------------------------------------ watch's thread

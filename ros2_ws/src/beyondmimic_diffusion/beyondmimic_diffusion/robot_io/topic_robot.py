@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from beyondmimic_msgs.msg import JointCommand as JointCommandMsg
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.serialization import deserialize_message
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import Imu, JointState
 
 from ..core.errors import BeyondMimicError
 from ..core.types import Array, ImuSample, JointCommand, JointSample
 from ..ros import qos
-from ..ros.conversions import (
-    JointCommandWriter,
-    JointMap,
-    JointStateWriter,
-    imu_sample_from_msg,
-    joint_sample_from_msg,
-)
+from ..ros.cdr import ImuReader, JointCommandWriter, JointStateReader, JointStateWriter
+from ..ros.conversions import JointMap
+from ..ros.polled import Companion, PolledInputs
 
 SAME_STAMP = 1e-6
 """Stamps closer than this are of one measurement [s]."""
+_COMPLAINT_PERIOD = 1.0
+"""How often refused samples are reported [s]."""
 COMMAND_TYPES = ("gains", "joint_state")
 """``gains``: ``motor_command`` with kp and kd; ``joint_state``: Isaac's ``joint_command``, gains in the simulator."""
 
@@ -79,7 +79,7 @@ class MotorTopic:
 
 
 class TopicMotors:
-    """Motors behind a topic, for whoever only damps: measured positions are decoded when they are asked for."""
+    """Motors behind a topic, for whoever only damps: measured positions are fetched when they are asked for."""
 
     def __init__(self, node: Node, joint_names: Sequence[str], command_type: str):
         """
@@ -88,15 +88,14 @@ class TopicMotors:
             joint_names: The robot's joints in internal order.
             command_type: One of :data:`COMMAND_TYPES`.
         """
-        self._node = node
-        self._joints = JointMap(joint_names)
+        self._reader = JointStateReader(JointMap(joint_names))
         self._motors = MotorTopic(node, joint_names, command_type)
-        self._raw: bytes | None = None
-        self._subscription = node.create_subscription(JointState, "joint_states", self._on_raw, qos.NEWEST, raw=True)
+        self._inputs = PolledInputs(node, "sample_inputs")
+        self._joint_states = self._inputs.subscribe(JointState, "joint_states", qos.NEWEST)
 
     def close(self) -> None:
         """Leave the topics."""
-        self._node.destroy_subscription(self._subscription)
+        self._inputs.close()
         self._motors.close()
 
     def write(self, command: JointCommand) -> None:
@@ -105,23 +104,65 @@ class TopicMotors:
 
     def positions(self) -> Array | None:
         """Measured since the last call [rad], (J,); None if there are none, or no numbers."""
-        raw, self._raw = self._raw, None
+        raw = self._joint_states.newest()
         if raw is None:
             return None
         try:
-            position = joint_sample_from_msg(deserialize_message(raw, JointState), self._joints).position
+            position = self._reader.read(raw).position
         except BeyondMimicError:
             return None
         return position if np.isfinite(position).all() else None
 
-    def _on_raw(self, raw: bytes) -> None:
-        self._raw = raw  # 250 a second
+
+class _Samples:
+    """Decodes ``joint_states`` and ``imu/data``; what cannot be used is counted and reported now and then."""
+
+    def __init__(self, node: Node, joint_names: Sequence[str]):
+        self._node = node
+        self._joints, self._imu = JointStateReader(JointMap(joint_names)), ImuReader()
+        self.refused = 0
+        """Messages that could not be used."""
+        self._complaint = ""
+        self._timer = node.create_timer(
+            _COMPLAINT_PERIOD, self._complain, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+
+    def close(self) -> None:
+        """Report nothing any more."""
+        self._node.destroy_timer(self._timer)
+
+    def joints(self, raw: bytes) -> JointSample | None:
+        """A sample of the joints; None if it was refused."""
+        try:
+            return self._joints.read(raw)
+        except BeyondMimicError as error:
+            self._refuse(error)
+            return None
+
+    def imu(self, raw: bytes) -> ImuSample | None:
+        """A sample of the IMU; None if it was refused."""
+        try:
+            return self._imu.read(raw)
+        except BeyondMimicError as error:
+            self._refuse(error)
+            return None
+
+    def _refuse(self, error: BeyondMimicError) -> None:
+        self.refused += 1
+        self._complaint = str(error)
+
+    def _complain(self) -> None:
+        """In ROS's thread: whoever reads samples may be a tick, which must not wait for a log."""
+        if self._complaint:
+            self._node.get_logger().warning(f"sample refused: {self._complaint}")
+            self._complaint = ""
 
 
 class TopicRobot:
     """Reads ``joint_states`` and ``imu/data``, writes commands.
 
-    ROS callbacks only replace the newest sample; :meth:`read` and :meth:`write` may be called from another thread.
+    Without ``on_pair``, :meth:`read` fetches the newest samples itself, so that no thread is woken for each message.
+    :meth:`read` and :meth:`write` may be called from another thread than ROS's.
     """
 
     def __init__(
@@ -140,29 +181,43 @@ class TopicRobot:
                 samples are kept.
         """
         self._node = node
-        self._joints = JointMap(joint_names)
+        self._samples = _Samples(node, joint_names)
         self._on_pair = on_pair
         self._imu: ImuSample | None = None
         self._sample: JointSample | None = None
         self._unpaired: JointSample | None = None
-        self.refused = 0
-        """Messages that could not be used."""
-        profile = qos.STREAM if on_pair is not None else qos.NEWEST
-        self._subscriptions = (
-            node.create_subscription(JointState, "joint_states", self._on_joints, profile),
-            node.create_subscription(Imu, "imu/data", self._on_imu, profile),
-        )
+        self._fetching = threading.Lock()
+        self._inputs = PolledInputs(node, "sample_inputs")
+        self._subscription: Subscription | None = None
+        if on_pair is None:
+            self._joint_topic = self._inputs.subscribe(JointState, "joint_states", qos.NEWEST)
+            self._imu_topic = self._inputs.subscribe(Imu, "imu/data", qos.NEWEST)
+        else:
+            self._imus = Companion(node, self._inputs, Imu, "imu/data", qos.SAMPLES, self._on_imu)
+            self._subscription = node.create_subscription(
+                JointState, "joint_states", self._on_joints, qos.SAMPLES, raw=True
+            )
         self._motors = None if command_type is None else MotorTopic(node, joint_names, command_type)
 
     def close(self) -> None:
         """Leave the topics."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+            self._imus.close()
+        self._inputs.close()
+        self._samples.close()
         if self._motors is not None:
             self._motors.close()
 
+    @property
+    def refused(self) -> int:
+        """Messages that could not be used."""
+        return self._samples.refused
+
     def read(self) -> tuple[ImuSample, JointSample] | None:
         """Newest sample of each, or None before the first."""
+        if self._on_pair is None:
+            self._fetch()
         imu, joints = self._imu, self._sample
         return None if imu is None or joints is None else (imu, joints)
 
@@ -197,28 +252,36 @@ class TopicRobot:
         if self._motors is not None:
             self._motors.write(command)
 
-    def _on_joints(self, msg: JointState) -> None:
-        try:
-            sample = joint_sample_from_msg(msg, self._joints)
-        except BeyondMimicError as error:
-            self._refuse(error)
+    def _fetch(self) -> None:
+        with self._fetching:
+            raw = self._joint_topic.newest()
+            if raw is not None:
+                self._sample = self._samples.joints(raw) or self._sample
+            raw = self._imu_topic.newest()
+            if raw is not None:
+                self._imu = self._samples.imu(raw) or self._imu
+
+    def _on_joints(self, raw: bytes) -> None:
+        sample = self._samples.joints(raw)
+        if sample is None:
             return
         self._sample = sample
+        self._imus.fetch()
         if self._on_pair is None or self._imu is None:
             return
         if self._unpaired is not None and self._unpaired.stamp < sample.stamp:
             self._on_pair(self._imu, self._unpaired)  # its partner was lost, or comes at another rate
         self._unpaired = sample
         self._pair()
+        self._imus.look(self._unpaired is not None)
 
-    def _on_imu(self, msg: Imu) -> None:
-        try:
-            self._imu = imu_sample_from_msg(msg)
-        except BeyondMimicError as error:
-            self._refuse(error)
+    def _on_imu(self, raw: bytes) -> None:
+        imu = self._samples.imu(raw)
+        if imu is None:
             return
-        if self._on_pair is not None:
-            self._pair()
+        self._imu = imu
+        self._pair()
+        self._imus.look(self._unpaired is not None)
 
     def _pair(self) -> None:
         imu, joints = self._imu, self._unpaired
@@ -226,7 +289,3 @@ class TopicRobot:
             return
         self._unpaired = None
         self._on_pair(imu, joints)
-
-    def _refuse(self, error: BeyondMimicError) -> None:
-        self.refused += 1
-        self._node.get_logger().warning(f"sample refused: {error}", throttle_duration_sec=1.0)

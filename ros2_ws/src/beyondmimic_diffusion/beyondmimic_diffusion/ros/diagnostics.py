@@ -14,6 +14,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from . import qos
+from .cdr import HeartbeatWriter
 
 
 class Level(Enum):
@@ -77,13 +78,18 @@ class Heartbeat:
     PERIOD = 0.05
     """[s]."""
 
-    def __init__(self, node: Node):
-        self._node = node
+    def __init__(self, node: Node, refresh_clock: Callable[[], None] | None = None):
+        """
+        Args:
+            node: Whose progress it is.
+            refresh_clock: Called before each heartbeat, for nodes whose simulated clock is set by polling.
+        """
+        self._clock = node.get_clock()
+        self._refresh_clock = refresh_clock
         self.progress = 0
         """Units of work done; written by one thread, read by another."""
         self._looked = (0, time.monotonic())
-        self._message = HeartbeatMsg(period=self.PERIOD)
-        self._message.header.frame_id = node.get_name()
+        self._writer = HeartbeatWriter(node.get_name(), self.PERIOD)
         self._publisher = node.create_publisher(
             HeartbeatMsg, f"heartbeat/{node.get_name()}", qos.heartbeat(self.PERIOD)
         )
@@ -105,9 +111,9 @@ class Heartbeat:
         return Diagnosis(Level.OK, "working" if progress else "nothing done yet", values)
 
     def _publish(self) -> None:
-        self._message.header.stamp = self._node.get_clock().now().to_msg()
-        self._message.progress = self.progress
-        self._publisher.publish(self._message)
+        if self._refresh_clock is not None:
+            self._refresh_clock()
+        self._publisher.publish(self._writer.write(self._clock.now().nanoseconds, self.progress))
 
 
 def _text(value: Any) -> str:

@@ -32,6 +32,7 @@ from .lifeline import ENDING_SIGNALS, end_with_start_up, on_ending_signals
 from .lockstep import join_lockstep
 from .output import GuardedOutput
 from .parameters import NodeParameters
+from .polled import PolledInputs, PolledSimTime, read_clock_as_bytes
 from .transport import use_sockets
 
 C = TypeVar("C")
@@ -48,11 +49,13 @@ _SLICE = 0.25
 class ManagedNode(LifecycleNode, Generic[C]):
     """A life-cycle node with one configuration dataclass. Subclasses fill in the four hooks."""
 
-    def __init__(self, name: str, config_type: type[C], **node_arguments):
+    def __init__(self, name: str, config_type: type[C], polls_time: bool = False, **node_arguments):
         """
         Args:
             name: Node name.
             config_type: Its parameters; must have a field ``autostart``.
+            polls_time: The node calls ``sim_time.refresh()`` in its own cycle, and is not woken for each ``/clock``
+                message.
             node_arguments: Passed to rclpy, for tests: ``parameter_overrides``, ``context``, ``namespace``.
 
         Raises:
@@ -62,10 +65,23 @@ class ManagedNode(LifecycleNode, Generic[C]):
         self.active = False
         self.lockstep = join_lockstep(self, lambda: self.active)
         self.parameters: NodeParameters[C] = NodeParameters(self, config_type)
-        self.heartbeat = Heartbeat(self)
+        self._clock_input = PolledInputs(self, "clock_input")
+        self.polled = PolledInputs(self)
+        """For topics from :meth:`configure` to :meth:`cleanup`, which closes it."""
+        self.sim_time = PolledSimTime(self, self._clock_input) if polls_time else None
+        if not polls_time:
+            read_clock_as_bytes(self)
+        self.heartbeat = Heartbeat(self, None if self.sim_time is None else self.sim_time.refresh)
         self.diagnostics = Diagnostics(self)
         self.diagnostics.add("rate", self.heartbeat.diagnose)
         self._is_active = self.create_service(Trigger, f"{name}/is_active", self._on_is_active)
+
+    def destroy_node(self) -> None:
+        """rclpy's end of a node; its polled topics go first."""
+        for name in ("_clock_input", "polled"):  # a refused parameter ends a node before it has them
+            if hasattr(self, name):
+                getattr(self, name).close()
+        super().destroy_node()
 
     @abstractmethod
     def configure(self) -> None:

@@ -34,6 +34,10 @@ NEWEST = _profile(reliable=False, depth=1)
 DECIMATED = _profile(reliable=False, depth=10)
 """``applied_joint_commands``: a record of what happened, no loss worth a retry."""
 
+SAMPLES = _profile(reliable=False, depth=10)
+"""``joint_states``, ``imu/data``, ``ground_truth/odom`` on our reading side: each sample is wanted, but a lost one is
+not worth a retry, and without reliable readers the publisher needs no acknowledgements."""
+
 ORDER = _profile(reliable=True, depth=1)
 """``cmd_vel``, ``goal_pose``, displays: few messages, the newest counts."""
 

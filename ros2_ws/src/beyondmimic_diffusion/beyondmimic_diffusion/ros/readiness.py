@@ -11,6 +11,7 @@ from typing import Any
 from beyondmimic_msgs.msg import ExecutorState, GuidanceStats, PlannerStatus
 from beyondmimic_msgs.msg import RobotState as RobotStateMsg
 from rclpy.node import Node
+from rclpy.serialization import deserialize_message
 
 from ..core.errors import BeyondMimicError
 from ..core.parameters import param, validate
@@ -18,7 +19,9 @@ from ..core.robot import g1
 from ..core.tasks import TaskCode
 from ..core.types import RobotState
 from . import qos
-from .conversions import JointMap, robot_state_from_msg, time_from_msg
+from .cdr import RobotStateReader, stamp_of
+from .conversions import JointMap
+from .polled import PolledInputs, PolledTopic, QueuedTopic
 
 _PLAYS = (ExecutorState.BLEND, ExecutorState.TRACKING, ExecutorState.COASTING)
 _WAITS = (ExecutorState.HOLD, ExecutorState.RETURN_TO_STAND)
@@ -52,10 +55,20 @@ class ReadinessConfig:
         validate(self)
 
 
-@dataclass
 class _Heard:
-    message: Any = None
-    at: float = -math.inf
+    """The newest message of a topic, and when it was fetched."""
+
+    def __init__(self, topic: PolledTopic | QueuedTopic, message_type: Any):
+        self._topic, self._message_type = topic, message_type
+        self.message: Any = None
+        self.at = -math.inf
+        """By the steady clock [s]."""
+
+    def fetch(self) -> None:
+        """Decode what has come since the last call, if anything has."""
+        raw = self._topic.newest()
+        if raw is not None:
+            self.message, self.at = deserialize_message(raw, self._message_type), time.monotonic()
 
     def age(self) -> float:
         """[s] by the steady clock."""
@@ -63,12 +76,13 @@ class _Heard:
 
 
 class Readiness:
-    """Listens; every age is by the steady clock."""
+    """Fetches what was said when it is asked, without a callback per message; every age is by the steady clock."""
 
-    def __init__(self, node: Node, config: ReadinessConfig, now: Callable[[], float]):
+    def __init__(self, node: Node, inputs: PolledInputs, config: ReadinessConfig, now: Callable[[], float]):
         """
         Args:
-            node: Owner of the subscriptions.
+            node: Logs.
+            inputs: Owner of the subscriptions.
             config: Time limits.
             now: Our clock [s].
         """
@@ -77,41 +91,46 @@ class Readiness:
         self._behind = 0.0
         self._waits_since = math.inf
         self._config = config
-        self._joints = JointMap(g1.JOINT_NAMES)
-        self._state, self._executor, self._planner, self._stats = _Heard(), _Heard(), _Heard(), _Heard()
-        table = (
-            (ExecutorState, "executor/state", self._executor, qos.LATCHED),
-            (PlannerStatus, "planner/status", self._planner, qos.STREAM),
-            (GuidanceStats, "guidance/stats", self._stats, qos.STREAM),
-        )
-        self._subscriptions = [
-            node.create_subscription(kind, topic, _keeper(place), profile) for kind, topic, place, profile in table
-        ]
-        self._subscriptions.append(node.create_subscription(RobotStateMsg, "robot_state", self._on_state, qos.NEWEST))
+        self._executor = _Heard(inputs.subscribe(ExecutorState, "executor/state", qos.LATCHED), ExecutorState)
+        self._planner = _Heard(inputs.subscribe(PlannerStatus, "planner/status", qos.NEWEST), PlannerStatus)
+        self._stats = _Heard(inputs.subscribe(GuidanceStats, "guidance/stats", qos.NEWEST), GuidanceStats)
+        self._states = inputs.subscribe(RobotStateMsg, "robot_state", qos.NEWEST)
+        self._reader = RobotStateReader(JointMap(g1.JOINT_NAMES))
+        self._state: bytes | None = None
+        self._state_at = -math.inf
 
-    def destroy(self) -> None:
-        """Stop listening."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
+    def refresh(self) -> None:
+        """Fetch ``robot_state``; to be called in each cycle, with the clock just brought up to date.
 
-    def _on_state(self, msg: RobotStateMsg) -> None:
-        """The clocks are compared now: later, this process may just have been busy."""
-        self._state.message, self._state.at = msg, time.monotonic()
-        self._behind = self._now() - time_from_msg(msg.header.stamp)
+        The clocks are compared here, for the queue holds the newest state however long this process was busy.
+        """
+        raw = self._states.newest()
+        if raw is None:
+            return
+        self._state, self._state_at = raw, time.monotonic()
+        try:
+            self._behind = self._now() - stamp_of(raw)
+        except BeyondMimicError as error:
+            self._refuse(error)
 
     def state(self) -> RobotState | None:
         """The newest robot state; None if there is none, or it cannot be read."""
-        if self._state.message is None:
+        self.refresh()
+        if self._state is None:
             return None
         try:
-            return robot_state_from_msg(self._state.message, self._joints)
+            return self._reader.read(self._state)
         except BeyondMimicError as error:
-            self._node.get_logger().warning(f"robot_state refused: {error}", throttle_duration_sec=1.0)
+            self._refuse(error)
             return None
+
+    def _refuse(self, error: BeyondMimicError) -> None:
+        self._node.get_logger().warning(f"robot_state refused: {error}", throttle_duration_sec=1.0)
 
     @property
     def cost(self) -> float:
         """Weighted cost of the newest plan; NaN if it is not guided, or unknown."""
+        self._stats.fetch()
         if self._stats.message is None or self._stats.age() > self._config.status_timeout:
             return math.nan
         return float(sum(cost.value for cost in self._stats.message.costs))
@@ -119,6 +138,7 @@ class Readiness:
     @property
     def planner_state(self) -> int:
         """One of ``PlannerStatus``'s states."""
+        self._planner.fetch()
         status: PlannerStatus | None = self._planner.message
         if status is None or self._planner.age() > self._config.status_timeout:
             return PlannerStatus.INACTIVE
@@ -133,8 +153,9 @@ class Readiness:
         return self._state_trouble() or self._executor_trouble(under_way) or self._planner_trouble()
 
     def _state_trouble(self) -> tuple[TaskCode, str] | None:
-        if self._state.age() > self._config.state_timeout:
-            return TaskCode.NOT_READY, f"no robot_state {_since(self._state)}; is the estimator running?"
+        self.refresh()
+        if time.monotonic() - self._state_at > self._config.state_timeout:
+            return TaskCode.NOT_READY, f"no robot_state {_since(self._state_at)}; is the estimator running?"
         if abs(self._behind) > self._config.max_clock_difference:
             return (
                 TaskCode.STALE_CLOCK,
@@ -143,8 +164,9 @@ class Readiness:
         return None
 
     def _executor_trouble(self, under_way: bool) -> tuple[TaskCode, str] | None:
+        self._executor.fetch()
         if self._executor.age() > self._config.status_timeout:
-            return TaskCode.NOT_READY, f"no executor/state {_since(self._executor)}; is the executor running?"
+            return TaskCode.NOT_READY, f"no executor/state {_since(self._executor.at)}; is the executor running?"
         mode: ExecutorState = self._executor.message
         now = time.monotonic()
         if mode.state not in _WAITS:
@@ -161,20 +183,14 @@ class Readiness:
         )
 
     def _planner_trouble(self) -> tuple[TaskCode, str] | None:
+        self._planner.fetch()
         if self._planner.age() > self._config.status_timeout:
-            return TaskCode.NOT_READY, f"no planner/status {_since(self._planner)}; is the planner running?"
+            return TaskCode.NOT_READY, f"no planner/status {_since(self._planner.at)}; is the planner running?"
         status: PlannerStatus = self._planner.message
         if status.state not in _PLANS:
             return TaskCode.NOT_READY, f"the planner does not plan (state {status.state}): {status.message}"
         return None
 
 
-def _keeper(place: _Heard):
-    def keep(message: Any) -> None:
-        place.message, place.at = message, time.monotonic()
-
-    return keep
-
-
-def _since(heard: _Heard) -> str:
-    return "has come" if math.isinf(heard.age()) else f"for {heard.age():.1f} s"
+def _since(at: float) -> str:
+    return "has come" if math.isinf(at) else f"for {time.monotonic() - at:.1f} s"

@@ -6,21 +6,22 @@ odometry's frame. So the same few lines serve with and without an install of ROS
 
 from __future__ import annotations
 
+import contextlib
 import math
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable
 
-import numpy as np
 from geometry_msgs.msg import TransformStamped
 from rclpy.node import Node
 from tf2_msgs.msg import TFMessage
 
+from ..core.errors import BeyondMimicError
 from ..core.rotations import slerp
 from . import qos
-from .conversions.geometry import quat_from_msg, vector_from_msg
-from .conversions.time import time_from_msg
+from .cdr import StampedPose, TransformsReader, stamped_pose
 from .frames import IDENTITY, FrameError, Transform, plain
+from .polled import PolledInputs
 
 _KEPT = 10.0
 """History of a moving frame [s]; tf2's default."""
@@ -86,16 +87,19 @@ class TransformBuffer:
 
     def add(self, transforms: Iterable[TransformStamped], static: bool = False) -> None:
         """Take transforms in; those with NaN or without direction are left out."""
-        for msg in transforms:
-            position, quat = vector_from_msg(msg.transform.translation), quat_from_msg(msg.transform.rotation)
-            length = float(np.linalg.norm(quat))
-            child, parent = plain(msg.child_frame_id), plain(msg.header.frame_id)
-            if not np.all(np.isfinite(position)) or not length > 1e-6 or child == parent:
+        self.add_poses((stamped_pose(msg) for msg in transforms), static)
+
+    def add_poses(self, poses: Iterable[StampedPose], static: bool = False) -> None:
+        """As :meth:`add`, of transforms that were read already."""
+        for pose in poses:
+            length = math.hypot(*pose.quat)
+            child, parent = plain(pose.child), plain(pose.parent)
+            if not all(map(math.isfinite, pose.position)) or not length > 1e-6 or child == parent:
                 continue
             link = self._links.get(child)
             if link is None or link.parent != parent or link.static != static:
                 link = self._links[child] = _Link(parent, static)
-            link.add(time_from_msg(msg.header.stamp), Transform(position, quat / length))
+            link.add(pose.stamp, Transform(pose.position, pose.quat / length))
 
     def clear(self) -> None:
         """Forget what moves (after a time jump)."""
@@ -154,26 +158,27 @@ class TransformBuffer:
 
 
 class TransformListener:
-    """Fills a :class:`TransformBuffer` from ``/tf`` and ``/tf_static``."""
+    """Fills a :class:`TransformBuffer` from ``/tf``, which is fetched in each cycle, and ``/tf_static``."""
 
-    def __init__(self, node: Node, root: str):
+    def __init__(self, node: Node, inputs: PolledInputs, root: str):
         self.buffer = TransformBuffer(root)
         self._node = node
-        self._subscriptions = (
-            node.create_subscription(TFMessage, "/tf", self._on_moving, qos.TRANSFORMS),
-            node.create_subscription(TFMessage, "/tf_static", self._on_static, qos.STATIC_TRANSFORMS),
-        )
+        self._reader = TransformsReader()
+        self._moving = inputs.subscribe(TFMessage, "/tf", qos.TRANSFORMS)
+        self._static = node.create_subscription(TFMessage, "/tf_static", self._on_static, qos.STATIC_TRANSFORMS)
 
-    def _on_moving(self, msg: TFMessage) -> None:
-        self.buffer.add(msg.transforms)
+    def refresh(self) -> None:
+        """Fetch what has come on ``/tf`` since the last call; what cannot be read is left out."""
+        for raw in self._moving.all():
+            with contextlib.suppress(BeyondMimicError):
+                self.buffer.add_poses(self._reader.read(raw))
 
     def _on_static(self, msg: TFMessage) -> None:
         self.buffer.add(msg.transforms, static=True)
 
     def destroy(self) -> None:
-        """Stop listening."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
+        """Stop listening to what is not polled."""
+        self._node.destroy_subscription(self._static)
 
 
 def stamp_or_newest(stamp: float) -> float | None:

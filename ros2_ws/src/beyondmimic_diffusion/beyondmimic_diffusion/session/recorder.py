@@ -27,7 +27,12 @@ _QUEUE = 200
 """Messages the middleware keeps per topic until they are fetched; at 250 Hz that is 0.8 s."""
 _DISCOVERY_PERIOD = 0.25
 """How often new topics are looked for [s]."""
+_FETCH_PERIOD = 0.1
+"""How often all queues are emptied [s]; that of the clock at each poll."""
 _CLOCK = "/clock"
+_NOT_ACKNOWLEDGED = frozenset(("/joint_states", "/imu/data", "/ground_truth/odom", "/odom", "/tf"))
+"""Topics with a message every 20 ms or more often: asking for lost ones again costs their publishers more than a gap
+costs the recording."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ class Recorder:
         self._node = node
         self._file = file
         self._subscriptions: dict[str, tuple[Subscription, str]] = {}
-        self._discovered = 0.0
+        self._discovered = self._fetched = 0.0
         self.latest: dict[str, RawMessage] = {}
         """Newest message by topic."""
         self.unreadable: dict[str, str] = {}
@@ -81,11 +86,19 @@ class Recorder:
         self._sim_anchor: tuple[float, int] | None = None
 
     def poll(self) -> None:
-        """Fetch everything that has arrived; looks for new topics now and then."""
+        """Fetch the clock, and ten times a second everything that has arrived; looks for new topics now and then."""
         now = time.monotonic()
         if now - self._discovered >= _DISCOVERY_PERIOD:
             self._discovered = now
             self._discover()
+        if now - self._fetched >= _FETCH_PERIOD:
+            self.fetch()
+        elif _CLOCK in self._subscriptions:
+            self._drain(_CLOCK, *self._subscriptions[_CLOCK])
+
+    def fetch(self) -> None:
+        """Fetch everything that has arrived."""
+        self._fetched = time.monotonic()
         for topic, (subscription, type_name) in self._subscriptions.items():
             self._drain(topic, subscription, type_name)
 
@@ -148,15 +161,17 @@ class Recorder:
                 self.unreadable[topic] = str(error)
                 continue
             subscription = self._node.create_subscription(
-                message_type, topic, _never_called, matching_qos(offers), raw=True
+                message_type, topic, _never_called, matching_qos(offers, topic not in _NOT_ACKNOWLEDGED), raw=True
             )
             self._subscriptions[topic] = (subscription, type_names[0])
 
 
-def matching_qos(offers: list[TopicEndpointInfo]) -> QoSProfile:
-    """The strictest profile that still matches every publisher."""
+def matching_qos(offers: list[TopicEndpointInfo], acknowledged: bool = True) -> QoSProfile:
+    """The strictest profile that still matches every publisher; lost messages are not asked for unless
+    ``acknowledged``.
+    """
     profiles = [offer.qos_profile for offer in offers]
-    reliable = all(p.reliability is ReliabilityPolicy.RELIABLE for p in profiles)
+    reliable = acknowledged and all(p.reliability is ReliabilityPolicy.RELIABLE for p in profiles)
     latched = all(p.durability is DurabilityPolicy.TRANSIENT_LOCAL for p in profiles)
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,

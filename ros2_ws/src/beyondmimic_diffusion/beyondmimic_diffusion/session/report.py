@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -120,6 +121,15 @@ def _cpu_name() -> str:
     return next(
         (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
     )
+
+
+def cpu_features() -> list[str]:
+    """Which of the instruction sets that matter for the network this CPU has."""
+    try:
+        flags = set(re.findall(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)[0].split())
+    except (OSError, IndexError):
+        return []
+    return [name for name in ("avx2", "avx512f", "avx512_vnni", "avx_vnni") if name in flags]
 
 
 def _version(package: str) -> str | None:

@@ -102,7 +102,7 @@ class Stack:
     def close(self) -> None:
         """Fetch what is left, then leave ROS."""
         self.let_plan(True)
-        self.recorder.poll()
+        self.recorder.fetch()
         self.recorder.close()
         self._ros_executor.shutdown()
         self._node.destroy_node()

@@ -190,8 +190,7 @@ class StateEstimator:
             root_ang_vel_w: In world axes [rad/s], shape (3,).
         """
         quat = root_quat_w / np.linalg.norm(root_quat_w)
-        soles = self._soles.soles(quat, root_ang_vel_w, joints.position, joints.velocity)
-        height = (root_pos_w[2] + soles.position[:, 2]).reshape(2, len(SOLE_POINTS) // 2)
+        height = (root_pos_w[2] + self._soles.sole_heights(quat, joints.position)).reshape(2, len(SOLE_POINTS) // 2)
         left, right = np.min(height, axis=1) < self._config.floor_contact  # above the floor at z = 0
         self._truth, self._source = (bool(left), bool(right)), OdometrySource.SIM_TRUTH
         pos = np.array(root_pos_w, dtype=np.float64)

@@ -47,6 +47,15 @@ class LegOdometry:
         here = RobotState(0.0, np.zeros(3), quat_w, np.zeros(3), ang_vel_w, joint_pos, joint_vel)
         return SoleMotion(*self._kinematics.key_points(here))
 
+    def sole_heights(self, quat_w: Array, joint_pos: Array) -> Array:
+        """Heights of the sole points above the pelvis origin [m], shape (F,).
+
+        Args:
+            quat_w: Pelvis orientation wxyz, shape (4,).
+            joint_pos: [rad], shape (J,).
+        """
+        return self._kinematics.key_point_heights(quat_w, joint_pos)
+
 
 def stance_velocity(soles: SoleMotion, weights: Array) -> Array:
     """Velocity of the pelvis origin if the weighted points stand still [m/s], shape (3,)."""

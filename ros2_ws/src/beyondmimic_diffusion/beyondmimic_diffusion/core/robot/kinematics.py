@@ -61,6 +61,18 @@ class Kinematics:
         vel[..., 2] += wx * y - wy * x
         return pos, vel
 
+    def key_point_heights(self, quat_w: Array, joint_pos: Array) -> Array:
+        """Heights of the key points above the pelvis origin [m], shape (M,): a third of the work of all their motion.
+
+        Args:
+            quat_w: Pelvis orientation wxyz, shape (4,).
+            joint_pos: [rad], shape (J,).
+        """
+        data = self._data
+        data.qpos[:3], data.qpos[3:7], data.qpos[7:] = 0.0, quat_w, joint_pos
+        mujoco.mj_kinematics(self.model, data)
+        return data.xpos[self._bodies, 2] + np.einsum("mj,mj->m", data.xmat[self._bodies, 6:], self._offsets_b)
+
     def head_height(self, state: RobotState) -> float:
         """Height of the head's centre above the floor [m]; a robot with its head below 0.2 m has fallen."""
         self._data.qpos[:], self._data.qvel[:] = to_mujoco(state)

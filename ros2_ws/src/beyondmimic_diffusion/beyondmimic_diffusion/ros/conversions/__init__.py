@@ -1,9 +1,9 @@
 """Messages to the core's types and back; quaternions become wxyz here and nowhere else.
 
-Streams of several hundred messages a second use the ``*Writer`` classes: they fill one message again and again through
-NumPy views of its arrays, so that sending allocates nothing.
+The messages of the control loop are written and read as arrays over their serialised bytes, in ``ros/cdr``.
 """
 
+from ..cdr.writers import ImuWriter, JointCommandWriter, JointStateWriter
 from .executor import (
     TickStatistics,
     executor_state_to_msg,
@@ -26,10 +26,7 @@ from .guidance import (
     velocity_goal_to_msg,
 )
 from .joints import (
-    ImuWriter,
-    JointCommandWriter,
     JointMap,
-    JointStateWriter,
     MessageError,
     imu_sample_from_msg,
     joint_command_from_msg,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import array
 import math
 from collections.abc import Collection, Sequence
 from typing import Any, cast
@@ -13,8 +12,8 @@ from sensor_msgs.msg import Imu, JointState
 
 from ...core.errors import BeyondMimicError
 from ...core.types import Array, ImuSample, JointCommand, JointSample
-from .geometry import assign_vector, quat_from_msg, vector_from_msg
-from .time import set_stamp, time_from_msg
+from .geometry import quat_from_msg, vector_from_msg
+from .time import time_from_msg
 
 
 class MessageError(BeyondMimicError):
@@ -40,14 +39,19 @@ class JointMap:
             MessageError: A joint is missing, or there are not as many values as names.
         """
         if names != self._last:
-            self._index = self._find(names, what)
+            self._index = self.index(names, what)
             self._last = list(names)
         if len(values) != len(names):
             raise MessageError(f"{what}: {len(values)} values for {len(names)} joint names; give one value per name")
         array_ = np.asarray(cast(Any, values), dtype=np.float64)
         return array_.copy() if self._index is None else array_[self._index]
 
-    def _find(self, names: Collection[str], what: str) -> np.ndarray | None:
+    def index(self, names: Collection[str], what: str) -> np.ndarray | None:
+        """Where each of the robot's joints is among ``names``; None if they are the robot's own, in its order.
+
+        Raises:
+            MessageError: A joint is missing.
+        """
         if list(names) == self.names:
             return None
         position = {name: i for i, name in enumerate(names)}
@@ -68,44 +72,6 @@ def joint_sample_from_msg(msg: JointState, joints: JointMap) -> JointSample:
     )
 
 
-class JointStateWriter:
-    """One JointState message, filled again and again."""
-
-    def __init__(self, joint_names: Sequence[str]):
-        self.msg = JointState(name=list(joint_names))
-        zeros = array.array("d", bytes(8 * len(joint_names)))
-        self.msg.position, self.msg.velocity, self.msg.effort = zeros, zeros, zeros
-        self._views = tuple(np.frombuffer(a) for a in (self.msg.position, self.msg.velocity, self.msg.effort))
-
-    def write(self, sample: JointSample) -> JointState:
-        """The message with the sample's content; valid until the next call."""
-        set_stamp(self.msg.header, sample.stamp)
-        for view, values in zip(self._views, (sample.position, sample.velocity, sample.effort), strict=True):
-            view[:] = values
-        return self.msg
-
-
-class JointCommandWriter:
-    """One JointCommand message, filled again and again."""
-
-    def __init__(self, joint_names: Sequence[str]):
-        self.msg = bm.JointCommand(joint_names=list(joint_names))
-        zeros = array.array("f", bytes(4 * len(joint_names)))
-        views = []
-        for field in ("position", "velocity", "kp", "kd", "effort"):
-            setattr(self.msg, field, zeros)
-            views.append(np.frombuffer(getattr(self.msg, field), dtype=np.float32))
-        self._views = tuple(views)
-
-    def write(self, command: JointCommand) -> bm.JointCommand:
-        """The message with the command's content; valid until the next call."""
-        set_stamp(self.msg.header, command.stamp)
-        values = (command.position, command.velocity, command.kp, command.kd, command.tau_ff)
-        for view, value in zip(self._views, values, strict=True):
-            view[:] = value
-        return self.msg
-
-
 def joint_command_from_msg(msg: bm.JointCommand, joints: JointMap) -> JointCommand:
     """JointCommand message -> command in internal order."""
     ordered = {
@@ -113,23 +79,6 @@ def joint_command_from_msg(msg: bm.JointCommand, joints: JointMap) -> JointComma
         for field in ("position", "velocity", "kp", "kd", "effort")
     }
     return JointCommand(stamp=time_from_msg(msg.header.stamp), tau_ff=ordered.pop("effort"), **ordered)
-
-
-class ImuWriter:
-    """One Imu message, filled again and again; covariances are stated as unknown (all zero, REP-145)."""
-
-    def __init__(self, frame_id: str):
-        self.msg = Imu()
-        self.msg.header.frame_id = frame_id
-
-    def write(self, sample: ImuSample) -> Imu:
-        """The message with the sample's content; valid until the next call."""
-        set_stamp(self.msg.header, sample.stamp)
-        quat = self.msg.orientation
-        quat.w, quat.x, quat.y, quat.z = (float(v) for v in sample.quat_w)
-        assign_vector(self.msg.angular_velocity, sample.ang_vel_b)
-        assign_vector(self.msg.linear_acceleration, sample.lin_acc_b)
-        return self.msg
 
 
 def imu_sample_from_msg(msg: Imu) -> ImuSample:
