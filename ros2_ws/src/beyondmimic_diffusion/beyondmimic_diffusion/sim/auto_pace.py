@@ -30,7 +30,7 @@ _LATE = 0.92
 """Share from which the factor is lowered; in between nothing is changed."""
 _SPARE = 0.7
 """Share below which it is raised."""
-_DOWN, _UP = 0.3, 6.0
+_DOWN, _UP = 0.3, 3.0
 """Time constants of lowering and raising [s]."""
 _BEHIND = 0.92
 """Share of the factor that the simulator must reach."""
