@@ -32,8 +32,8 @@ _SPARE = 0.7
 """Share below which it is raised."""
 _DOWN, _UP = 0.3, 3.0
 """Time constants of lowering and raising [s]."""
-_BEHIND = 0.92
-"""Share of the factor that the simulator must reach."""
+_BEHIND, _PATIENCE = 0.92, 1.0
+"""Share of the factor that the simulator must reach, and how long it may miss that [s]."""
 
 
 class AutoPace:
@@ -91,7 +91,9 @@ class AutoPace:
         return _SPARE * self._latency / time if used < _SPARE else self.factor
 
     def _for_physics(self, elapsed: float, reached: float) -> float:
-        """What the simulator reaches, once it has stayed behind for a second; else no limit."""
-        behind = reached < _BEHIND * self.factor
-        self._behind_for = self._behind_for + elapsed if behind else 0.0
-        return reached if self._behind_for > 1.0 else math.inf
+        """While the simulator is behind, no more than now; after a second of it what it reaches; else no limit."""
+        if reached >= _BEHIND * self.factor:
+            self._behind_for = 0.0
+            return math.inf
+        self._behind_for += elapsed
+        return reached if self._behind_for > _PATIENCE else self.factor
