@@ -66,7 +66,8 @@ def test_noise_inside_the_margin_makes_no_waves():
 def test_a_simulator_that_cannot_keep_up_is_not_driven_faster_than_it_runs():
     pace = AutoPace(1.0, LATENCY)
     _, factors = run(pace, 10.0, lambda t: 0.005, reached=lambda factor: min(factor, 0.6))
-    assert factors[-1] == pytest.approx(0.6, abs=0.06)
+    assert factors[50:].min() >= 0.6 - 1e-9
+    assert factors[50:].max() <= 0.6 / 0.92 * np.exp(LOOK / 3.0)  # one look too far
 
 
 def test_the_factor_asked_for_is_never_exceeded():
