@@ -33,8 +33,14 @@ class FakePlanner:
     def spent(self, elapsed):
         pass
 
-    def arrived(self, age):
+    times: list = field(default_factory=list)
+    period: float = 0.04
+
+    def sent(self, age):
         self.ages.append(age)
+
+    def took(self, time):
+        self.times.append(time)
 
     def __post_init__(self):
         self.track = SimpleNamespace(newest_stamp=None)

@@ -275,15 +275,24 @@ def test_a_plan_that_has_run_out_promises_nothing(policy, kinematics):
 
 
 @pytest.mark.parametrize(
-    ("latency", "first"), [(0.0, 0), (0.001, 1), (0.02, 1), (0.021, 2), (0.04, 2), (0.06, 3), (0.2, 10)]
+    ("latency", "first"),
+    [(0.0, 0), (0.001, 1), (0.02, 1), (0.021, 2), (0.04, 2), (0.06, 3), (0.08, 4), (0.1, 5), (0.16, 8), (0.2, 10)],
 )
 def test_the_first_own_set_point_is_the_first_that_is_not_due_before_the_plan_arrives(
     policy, kinematics, latency, first
 ):
     plan = Run(policy, kinematics, PlannerConfig(latency=latency)).plans(1)[0]
-    assert plan.first_step == first
     due = [plan.stamp + i * plan.step_dt for i in range(len(plan.joint_targets))]
-    assert [i for i, t in enumerate(due) if t >= plan.stamp + latency - 1e-9][0] == first
+    own = [t for t in due if t >= plan.observation_stamp + latency - 1e-9][0]
+    assert own == pytest.approx(plan.observation_stamp + first * plan.step_dt)
+    assert plan.first_step == due.index(own)
+    foreseen = first // SETPOINTS if first >= 2 * SETPOINTS else 0  # whole tokens of latency, where it is more than one
+    assert plan.stamp == pytest.approx(plan.observation_stamp + foreseen * STEP_DT)
+
+
+def test_without_foresight_a_plan_starts_at_its_observation_whatever_the_latency(policy, kinematics):
+    plan = Run(policy, kinematics, PlannerConfig(latency=0.08, foresight=False)).plans(2)[1]
+    assert plan.stamp == plan.observation_stamp and plan.first_step == 4
 
 
 # ---------------------------------------------------------------- what a plan says

@@ -121,6 +121,24 @@ def test_a_plan_comes_back_as_it_was(plan):
     assert [s.name for s in back.cost_stats] == ["velocity", "turning"]
 
 
+@pytest.mark.parametrize("due", [None, 12.34])
+def test_when_a_plans_successor_is_due_comes_back_and_so_does_that_it_is_not_said(plan, due):
+    from dataclasses import replace
+
+    message = c.plan_to_msg(replace(plan, successor_due=due), NAMES)
+    assert (message.successor_due.sec, message.successor_due.nanosec) == ((0, 0) if due is None else (12, 340_000_000))
+    back = c.plan_from_msg(message, c.JointMap(NAMES)).successor_due
+    assert back is None if due is None else back == pytest.approx(due, abs=1e-9)
+
+
+def test_verdicts_on_the_stream_of_plans_have_the_numbers_of_their_messages():
+    from beyondmimic_diffusion.core.timeline import StreamVerdict
+
+    assert {verdict.name: verdict.code for verdict in StreamVerdict} == {
+        verdict.name: getattr(bm.ExecutorState, f"STREAM_{verdict.name}") for verdict in StreamVerdict
+    }
+
+
 def test_guidance_cost_is_the_sum_of_the_costs_and_nan_if_unguided(plan):
     from dataclasses import replace
 

@@ -102,6 +102,20 @@ def test_plans_are_numbered_upwards_within_a_session_and_a_new_activation_is_a_n
     assert first.isdisjoint({plan.session_id for plan in planner.plans})
 
 
+def test_the_planner_reckons_with_the_latency_that_the_executor_measures_and_says_when_the_next_plan_is_due(session):
+    planner = session()
+    executor = planner.ros.probe.create_publisher(bm.ExecutorState, "executor/state", qos.LATCHED)
+    planner.ros.connected(executor)
+    executor.publish(bm.ExecutorState(plan_latency_ms=75.0))
+    planner.feed(30)
+    planner.ros.until(lambda: planner.statuses[-1].plan_latency_ms == pytest.approx(80.0))
+    assert planner.statuses[-1].plan_period_ms == pytest.approx(40.0)
+    plan = planner.plans[-1]
+    taken_over = time_from_msg(plan.header.stamp) + 0.02 * plan.first_step
+    assert taken_over == pytest.approx(time_from_msg(plan.observation_stamp) + 0.08)
+    assert time_from_msg(plan.successor_due) == pytest.approx(taken_over + 0.04)
+
+
 def test_a_plan_names_the_goal_it_answers_and_an_expired_goal_is_replaced_by_standing(session):
     planner = session()
     planner.goal_pub.publish(velocity_goal_to_msg(JoystickGoal((0.4, 0.0), expires=10.2), 7, 10.0))

@@ -35,14 +35,17 @@ class Inputs(dict):
 
 @pytest.fixture
 def heard(monkeypatch):
-    """A robot at rest with a planner that plans; ``say`` the executor's mode, and let time pass with ``clock``."""
-    inputs, clock = Inputs(), [100.0]
-    monkeypatch.setattr(readiness.time, "monotonic", lambda: clock[0])
-    listener = Readiness(None, inputs, ReadinessConfig(hold_timeout=TIMEOUT), lambda: 5.0)
+    """A robot at rest with a planner that plans; ``say`` the executor's mode, and let robot time pass with ``clock``.
+
+    The simulation runs at ten times real time, so that both clocks are told apart.
+    """
+    inputs, clock = Inputs(), [5.0]
+    monkeypatch.setattr(readiness.time, "monotonic", lambda: 100.0 + 0.1 * clock[0])
+    listener = Readiness(None, inputs, ReadinessConfig(hold_timeout=TIMEOUT), lambda: clock[0])
 
     def say(mode):
         state = bm.RobotState()
-        state.header.stamp = time_to_msg(5.0)
+        state.header.stamp = time_to_msg(clock[0])
         inputs["robot_state"].waiting = serialize_message(state)
         inputs["planner/status"].waiting = serialize_message(bm.PlannerStatus(state=bm.PlannerStatus.RUNNING))
         inputs["executor/state"].waiting = serialize_message(STATE(state=mode, message="so it is"))

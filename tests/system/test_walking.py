@@ -33,6 +33,16 @@ def test_it_walks_forward_at_the_speed_asked_for(policy, delay):
     assert ExecutorMode.DAMPING not in {m.mode for m in loop.moments}
 
 
+@pytest.mark.parametrize("plan_time", [0.08, 0.12])
+def test_a_planner_that_needs_longer_than_a_step_is_only_slow_and_the_robot_walks_on_in_one_mode(policy, plan_time):
+    loop = Loop(policy, plan_time=plan_time)
+    loop.run(3.0, (0.3, 0.0))
+    steady = loop.run(3.0, (0.3, 0.0))
+    assert upright(steady[-1])
+    np.testing.assert_allclose(mean_velocity(steady), (0.3, 0.0), atol=BOUND)
+    assert {m.mode for m in steady} == {ExecutorMode.TRACKING}
+
+
 def test_when_plans_stop_while_it_walks_the_executor_coasts_and_then_damps_within_the_stated_time(policy):
     loop = Loop(policy)
     walking = loop.run(2.0, (0.4, 0.0))

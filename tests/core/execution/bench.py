@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -30,10 +31,20 @@ LIMITS = JointLimits(np.full(J, -100.0), np.full(J, 100.0), np.full(J, 1e4), np.
 class Bench:
     """Executor, clocks, a robot that reads whatever ``pose`` says, and optionally a planner of 40 ms plans.
 
+    ``plan_delay`` is how late plans come, as often as ever. ``plan_time`` is what each one takes (a number, or a
+    function of its id): the next is begun at the first multiple of 40 ms after that, and plans say so where the planner
+    is ``honest``.
     Set-point i of a plan stamped t is ``t + i * STEP`` on every joint: a target tells its due time.
     """
 
-    def __init__(self, start=10.0, plan_delay=0.0, **config):
+    def __init__(
+        self,
+        start=10.0,
+        plan_delay=0.0,
+        plan_time: float | Callable[[int], float] | None = None,
+        honest=False,
+        **config,
+    ):
         settings = {"blend_time": 0.1, "plan_blend": 0.0, **config}
         self.executor = ActionExecutor(from_mapping(ExecutorConfig, settings), LIMITS, KP, KD, STAND)
         self.count = 0
@@ -41,6 +52,8 @@ class Bench:
         self.pose, self.tilt, self.speed = MEASURED, 0.0, 0.0
         self.temperature = None
         self.plan_delay, self.planner, self.sensors = plan_delay, False, True
+        self.plan_time, self.honest, self.grid = plan_time, honest, 8
+        self.free_at: float = 0.0
         self.state = None
         self.in_flight = []
         self.next_id = 0
@@ -65,11 +78,28 @@ class Bench:
         self.count += 1
         if self.sensors:
             self.state = self.measure()
-        if self.planner and self.count % 8 == 0:
+        if self.plan_time is not None:
+            self.plan_slowly()
+        elif self.planner and self.count % 8 == 0:
             self.in_flight.append((self.now + self.plan_delay, self.plan(self.now)))
         while self.in_flight and self.in_flight[0][0] <= self.now + 1e-9:
-            assert self.executor.accept(self.in_flight.pop(0)[1], self.now) is PlanVerdict.ACCEPTED
+            verdict = self.executor.accept(self.in_flight.pop(0)[1], self.now)
+            assert verdict is PlanVerdict.ACCEPTED or self.plan_time is not None
         return self.executor.tick(self.now, self.steady_start + self.count * TICK, self.state)
+
+    def plan_slowly(self):
+        if not self.planner or self.count % self.grid or self.now < self.free_at - 1e-9:
+            return
+        assert self.plan_time is not None
+        took = self.plan_time(self.next_id) if callable(self.plan_time) else self.plan_time
+        self.free_at = self.now + took
+        first = min(math.ceil(took / STEP - 1e-9), POINTS - 1)
+        changes: dict[str, float] = {"first_step": first}
+        if self.honest:
+            steps = math.ceil(took / 0.04 - 1e-9)
+            self.grid = 8 * steps
+            changes["successor_due"] = self.now + first * STEP + 0.04 * steps
+        self.in_flight.append((self.free_at, self.plan(self.now, **changes)))
 
     def run(self, seconds):
         return [self.tick() for _ in range(round(seconds / TICK))]

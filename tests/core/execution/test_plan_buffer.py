@@ -123,7 +123,7 @@ def test_each_kind_of_bad_plan_has_its_own_verdict_and_count_and_does_not_distur
     assert buffer.sample(1.0).plan_id == 0
 
 
-@pytest.mark.parametrize("field", ["stamp", "observation_stamp", "step_dt", "valid_until"])
+@pytest.mark.parametrize("field", ["stamp", "observation_stamp", "step_dt", "valid_until", "successor_due"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_a_time_that_is_not_finite_is_refused_as_such(field, value):
     assert PlanBuffer(JOINTS).accept(make_plan(**{field: value}), 1.0) is PlanVerdict.NON_FINITE
@@ -137,14 +137,15 @@ def test_a_plan_id_must_increase_within_a_session():
 
 
 def test_a_new_session_replaces_one_that_has_fallen_silent_and_is_refused_from_then_on():
-    buffer = buffer_with(make_plan(plan_id=9, session_id=7), stream_gap=0.15)
+    buffer = buffer_with(make_plan(plan_id=9, session_id=7))
+    assert buffer.accept(make_plan(stamp=1.14, plan_id=0, session_id=8), 1.14) is PlanVerdict.FOREIGN_SESSION
     assert buffer.accept(make_plan(stamp=1.16, plan_id=0, session_id=8), 1.16) is PlanVerdict.ACCEPTED
     assert buffer.accept(make_plan(stamp=1.16, plan_id=10, session_id=7), 1.16) is PlanVerdict.OLD_SESSION
     assert buffer.accept(make_plan(stamp=1.2, plan_id=1, session_id=8), 1.2) is PlanVerdict.ACCEPTED
 
 
 def test_a_second_planner_beside_a_living_one_is_refused_and_does_not_outlaw_it():
-    buffer = buffer_with(make_plan(plan_id=0, session_id=7), stream_gap=0.15)
+    buffer = buffer_with(make_plan(plan_id=0, session_id=7))
     for number in range(1, 20):
         now = 1.0 + 0.04 * number
         assert buffer.accept(make_plan(stamp=now, plan_id=number, session_id=8), now) is PlanVerdict.FOREIGN_SESSION
@@ -187,11 +188,11 @@ def test_after_a_jump_of_the_clock_and_a_reset_older_stamps_are_played_again():
 
 
 def test_the_stream_counts_as_steady_from_the_first_plan_after_a_gap():
-    buffer = PlanBuffer(JOINTS, PlanBufferConfig(stream_gap=0.1))
-    for number, arrival in enumerate([1.0, 1.25, 1.30, 1.35]):
+    buffer = PlanBuffer(JOINTS)
+    for number, arrival in enumerate([1.0, 1.25, 1.29, 1.33]):
         buffer.accept(make_plan(stamp=arrival, plan_id=number), arrival)
-    assert buffer.steady_for(1.35) == pytest.approx(0.10)
-    assert buffer.steady_for(1.46) == 0.0
+    assert buffer.stream.steady_for(1.35) == pytest.approx(0.10)
+    assert buffer.stream.steady_for(1.65) == 0.0  # set-points of the last plan have been used up
 
 
 class ListModel:

@@ -91,7 +91,7 @@ def test_new_plans_take_over_once_they_have_come_steadily_for_the_resume_time_an
     bench.planner = True
     bench.run(0.6 * resume_time)
     bench.planner = False
-    bench.run(bench.executor._config.plan.stream_gap + 0.05)
+    bench.run(0.2)  # longer than the coasting limit
     bench.planner = True
     modes = [report.mode for _, report in bench.run(resume_time + 0.1)]
     waited = modes.index(ExecutorMode.TRACKING) * TICK

@@ -80,6 +80,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help=f"stress that nobody is told of: {', '.join(spec.name for spec in describe(Conditions))}",
     )
+    parser.add_argument(
+        "--plan-time", type=float, default=0.0, help="what a plan takes; the next is begun when it is done [s]"
+    )
+    parser.add_argument(
+        "--plan-time-jitter", type=float, default=0.0, help="greatest random addition to each plan's time [s]"
+    )
     parser.add_argument("--mode", choices=MODES, help="how plans are started")
     parser.add_argument("--passes", type=int, help="denoising passes per plan; by default the policy's own (-1)")
     parser.add_argument(
@@ -160,6 +166,8 @@ def make_setup(args: argparse.Namespace) -> Setup:
         guided=args.guidance == "on",
         plan_period=args.plan_period,
         added_delay=args.added_delay,
+        plan_time=args.plan_time,
+        plan_time_jitter=args.plan_time_jitter,
     )
     return Setup(
         args.policy,

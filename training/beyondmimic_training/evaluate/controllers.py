@@ -12,6 +12,7 @@ from beyondmimic_diffusion.core.engine import LoadedPolicy
 from beyondmimic_diffusion.core.errors import ConfigError
 from beyondmimic_diffusion.core.execution import PlanBuffer, SafetyFilter, SampleStatus
 from beyondmimic_diffusion.core.execution.robot_limits import g1_limits
+from beyondmimic_diffusion.core.foresight import Foresight
 from beyondmimic_diffusion.core.guidance import Goal, JoystickGoal
 from beyondmimic_diffusion.core.planner import RobotTrack
 from beyondmimic_diffusion.core.robot import g1
@@ -25,6 +26,7 @@ from ..experts import Expert, RobotBatch
 from .fleet import CONTROL_DT, Fleet
 from .observer import Observer, TruthObserver
 from .suites import Start
+from .throughput import ThroughputLimit
 
 TICKS_PER_SETPOINT = round(EXPERT_DT / CONTROL_DT)
 """Control steps in 20 ms."""
@@ -120,6 +122,10 @@ class PolicySettings:
     """Time between two plans [s]."""
     added_delay: float = 0.0
     """Delay of each plan that the planner does not know of, on top of ``planner.latency`` [s]."""
+    plan_time: float = 0.0
+    """What a plan takes; only then is the next one begun, and the planner adapts to it. 0: no limit [s]."""
+    plan_time_jitter: float = 0.0
+    """Greatest random addition to each plan's time, drawn evenly [s]."""
 
 
 class PolicyController:
@@ -146,9 +152,11 @@ class PolicyController:
         self._zeros = np.zeros(len(m.joint_names))
         self._stand = np.array(m.default_joint_pos)
         self._kinematics = Kinematics()
+        self._foresight = Foresight(m.kp, m.kd, self._kinematics.model) if settings.planner.foresight else None
         self._plan_ticks = _ticks(settings.plan_period, "the plan period")
         self._observe_ticks = min(_ticks(m.step_dt, "the policy's step"), self._plan_ticks)
         self._delay_ticks = _ticks(settings.planner.latency + settings.added_delay, "latency and added delay")
+        self._limited = settings.plan_time + settings.plan_time_jitter > 0.0
         self.starved = np.zeros(0, dtype=int)
         """Control steps of each robot whose plan had run out, shape (B,); the last target is held then."""
 
@@ -159,9 +167,21 @@ class PolicyController:
         seeded = replace(self._settings.planner, seed=specs[0].seed)
         sessions = [spec.index for spec in specs]
         self._planner = BatchPlanner(self._policy, seeded, rows, self._settings.steering, sessions)
+        self._limit = (
+            ThroughputLimit(
+                self._settings.planner,
+                self._policy.manifest,
+                self._settings.plan_time,
+                self._settings.plan_time_jitter,
+                self._settings.added_delay,
+                specs[0].seed,
+            )
+            if self._limited
+            else None
+        )
         self._buffers = [PlanBuffer(len(self._stand)) for _ in range(rows)]
         self._filters = [SafetyFilter(limits) for _ in range(rows)]
-        self._tracks = [RobotTrack(self._planner, self._kinematics) for _ in range(rows)]
+        self._tracks = [RobotTrack(self._planner, self._kinematics, self._foresight) for _ in range(rows)]
         self._targets = np.tile(self._stand, (rows, 1))
         self.starved = np.zeros(rows, dtype=int)
         self._on_the_way: list[tuple[int, list[Plan]]] = []
@@ -184,14 +204,25 @@ class PolicyController:
         self._observer.sense(stamp, fleet, fleet.standing)
         if tick % self._observe_ticks == 0:
             self._look(stamp, fleet)
-        if tick % self._plan_ticks == 0:
+        delay = self._begin_plan(tick)
+        if delay is not None:
+            if tick % self._observe_ticks:
+                self._look(stamp, fleet)
             first = self._observer.state(0, stamp, fleet)
-            self._on_the_way.append((tick + self._delay_ticks, self._plan(wanted, first)))
+            self._on_the_way.append((tick + delay, self._plan(wanted, first)))
         while self._on_the_way and self._on_the_way[0][0] <= tick:
             for buffer, plan in zip(self._buffers, self._on_the_way.pop(0)[1], strict=True):
                 buffer.accept(plan, stamp)
         for row in fleet.standing:
             self._play(row, tick, stamp, fleet)
+
+    def _begin_plan(self, tick: int) -> int | None:
+        """Control steps until a plan that is begun now arrives; None: none is begun now."""
+        if self._limit is None:
+            return self._delay_ticks if tick % self._plan_ticks == 0 else None
+        delay = self._limit.begin(tick)
+        self._planner.set_latency(self._limit.latency)
+        return delay
 
     def _look(self, stamp: float, fleet: Fleet) -> None:
         pos, vel = self._kinematics.key_points_batch(*self._observer.coordinates(stamp, fleet))

@@ -38,13 +38,15 @@ class Observation:
     """What a plan is conditioned on, for one robot."""
 
     stamp: float
-    """Of the newest state [s]."""
+    """Of the newest of ``states`` [s]: set-point 0 is due then."""
     states: StateSequence
     """History and current state on the policy's grid, leading shape (N + 1,)."""
     executed: Array
     """Joint targets in force over the history, shape (N * setpoints_per_step, J)."""
     promised: Array
     """Targets of the previous plan from ``stamp`` on that will be played before this plan arrives, shape (C, J)."""
+    observed: float | None = None
+    """Stamp of the newest state that was measured [s]; None: ``stamp``, that is, nothing was foreseen."""
 
 
 class BatchPlanner:
@@ -214,11 +216,11 @@ class BatchPlanner:
                 plan_id=numbers[i],
                 session_id=self.sessions[i],
                 stamp=o.stamp,
-                observation_stamp=o.stamp,
+                observation_stamp=o.stamp if o.observed is None else o.observed,
                 step_dt=m.setpoint_dt,
                 joint_targets=targets[i].astype(np.float64),
                 trusted_steps=targets.shape[1],
-                first_step=self.first_step,
+                first_step=self._first_step_of(o),
                 valid_until=o.stamp + targets.shape[1] * m.setpoint_dt,
                 state_dt=m.step_dt,
                 root_pos_w=roots[0][i],
@@ -230,6 +232,11 @@ class BatchPlanner:
             )
             for i, o in enumerate(observations)
         ]
+
+    def _first_step_of(self, observation: Observation) -> int:
+        """What of the latency is left at the moment that is planned for, in set-points."""
+        foreseen = 0.0 if observation.observed is None else observation.stamp - observation.observed
+        return max(self.first_step - round(foreseen / self.manifest.setpoint_dt), 0)
 
     def _conditioning(self, features: Array, executed: Array) -> Conditioning:
         m = self.manifest

@@ -206,6 +206,20 @@ class PlanWorker:
         """A goal came that cannot be served; the one before stays."""
         self._trouble, self.detail = Condition.BAD_GOAL, text
 
+    def executor_told(self, latency: float) -> None:
+        """From a plan's observation to its arrival, as the executor measures it: 90th percentile [s]."""
+        self._planner.executor_told(latency)
+
+    @property
+    def period(self) -> float:
+        """From plan to plan [s]: more than the policy's step where a plan takes longer."""
+        return self._planner.period
+
+    @property
+    def latency(self) -> float:
+        """Age that plans are expected to have on arrival at the executor [s]."""
+        return self._planner.latency
+
     @property
     def condition(self) -> Condition:
         """How the planner is now, the worst first."""
@@ -306,7 +320,8 @@ class PlanWorker:
     def _plan(self) -> None:
         stamp = self._planner.track.newest_stamp
         assert stamp is not None
-        self.statistics.state_age.add(self._now() - stamp)
+        began = self._now()
+        self.statistics.state_age.add(began - stamp)
         goals, seq = self._goals
         alive = tuple(goal for goal in goals if not goal.expired(stamp))
         if len(alive) < len(goals) and not alive and self._stand_when_expired:
@@ -327,10 +342,18 @@ class PlanWorker:
             timer.start()
         else:
             self._send(plan)
+        self._keep_pace(self._now() - began)
+
+    def _keep_pace(self, time: float) -> None:
+        """After a plan that took so long on the robot's clock [s]: plan on each step, or on every second, third ..."""
+        self._planner.took(time)
+        if self._planner.period != self._period:
+            self._period = self._planner.period
+            self._grid = StampGrid(self._period)
 
     def _send(self, plan: Plan) -> None:
         self._publish(plan)
-        self._planner.arrived(self._now() - plan.observation_stamp)
+        self._planner.sent(self._now() - plan.observation_stamp)
         self.statistics.sent()
         if not self._warming_up(plan.observation_stamp):
             slack = plan.stamp + plan.first_step * plan.step_dt - self._now()

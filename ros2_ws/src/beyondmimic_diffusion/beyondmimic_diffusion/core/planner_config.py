@@ -40,6 +40,9 @@ class PlannerConfig:
         hi=0.2,
         doc="Age a plan's observation has when the plan reaches the executor; set-points due earlier are promised.",
     )
+    foresight: bool = param(
+        True, doc="Plans with more latency than a token start where physics says that the robot will be; false: commit."
+    )
     seed: int = param(0, lo=0, hi=2**31 - 1, doc="Seed of the plans' noise: same seed, same observations, same plans.")
     method: str = param("policy", choices=("policy", "ddim", "ddpm"), doc="Sampler step; 'policy': its own.")
 

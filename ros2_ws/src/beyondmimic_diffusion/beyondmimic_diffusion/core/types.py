@@ -164,6 +164,8 @@ class Plan:
     """One entry per active cost."""
     policy_sha256: str = ""
     """Which model made it."""
+    successor_due: float | None = None
+    """When the next plan takes over, at the latest [s]: until then this one is not late; None: not said."""
 
     @property
     def finite(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import threading
@@ -9,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from beyondmimic_msgs.msg import ActionPlan, GuidanceGoal, GuidanceStats, PlannerStatus, SdfScene
+from beyondmimic_msgs.msg import ActionPlan, ExecutorState, GuidanceGoal, GuidanceStats, PlannerStatus, SdfScene
 from beyondmimic_msgs.msg import JointCommand as JointCommandMsg
 from beyondmimic_msgs.msg import RobotState as RobotStateMsg
 from beyondmimic_msgs.srv import LoadEngine
@@ -123,6 +124,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         self._executed = self.polled.subscribe(JointCommandMsg, "applied_joint_commands", qos.DECIMATED)
         self._inputs = (
             self.create_subscription(RobotStateMsg, "robot_state", self._on_state, qos.NEWEST, raw=True),
+            self.create_subscription(ExecutorState, "executor/state", self._on_executor, qos.LATCHED),
             self.create_subscription(GuidanceGoal, "guidance/active", self._on_goal, qos.LATCHED),
             self.create_subscription(SdfScene, "guidance/scene", self._on_scene, qos.LATCHED),
         )
@@ -229,6 +231,11 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
             return
         if self._worker is not None:
             self._worker.put_executed(command.stamp, command.position)
+
+    def _on_executor(self, msg: ExecutorState) -> None:
+        """How old plans are when they reach it: only the executor knows."""
+        if self._worker is not None and math.isfinite(msg.plan_latency_ms):
+            self._worker.executor_told(1e-3 * msg.plan_latency_ms)
 
     def _on_goal(self, msg: GuidanceGoal) -> None:
         self._reader.take_goal(msg)

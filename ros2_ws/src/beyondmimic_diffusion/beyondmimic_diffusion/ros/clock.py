@@ -1,30 +1,18 @@
-"""ROS time for loops that tick faster than ``/clock`` does."""
+"""ROS time for loops that tick faster than ``/clock`` does: a thin adapter of :class:`core.timeline.Clock`."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from rclpy.clock import JumpThreshold, ROSClock, TimeJump
 from rclpy.duration import Duration
 from rclpy.node import Node
 
-JUMP = 0.5
-"""A forward step of ROS time larger than this is a jump, not progress [s]."""
-_SMOOTHING = 0.1
-"""Share of the newest step in the estimate of how fast simulated time runs."""
-_FASTEST = 20.0
-"""Simulated seconds per second beyond which a step was delayed on its way, not fast."""
+# by its full name, so that this file can also be loaded by its path, beside a stand-in for rclpy
+from beyondmimic_diffusion.core.timeline.clock import JUMP, Clock
 
-
-class _Anchor(NamedTuple):
-    """The newest ``/clock`` message; replaced as a whole, so that another thread never sees half of it."""
-
-    stamp: float
-    at: float
-    step: float
-    rate: float
+__all__ = ["JUMP", "LoopClock"]
 
 
 class LoopClock:
@@ -47,42 +35,28 @@ class LoopClock:
             on_jump: Called with the step [s] when time goes backwards or leaps ahead by more than ``JUMP``.
             steady: Steady clock [s].
         """
-        self._clock = node.get_clock()
+        self._source = node.get_clock()
         self._on_jump = on_jump
-        self._steady = steady
-        self._anchor = _Anchor(self._clock.now().nanoseconds * 1e-9, steady(), 0.0, 1.0)
-        self._last = 0.0
-        self._seen = False
+        self.clock = Clock(self._ros_time(), steady)
+        """What is told the steps of ``/clock``."""
         threshold = JumpThreshold(
             min_forward=Duration(nanoseconds=1), min_backward=Duration(nanoseconds=-1), on_clock_change=True
         )
-        self._handle = self._clock.create_jump_callback(threshold, post_callback=self._on_update)
+        self._handle = self._source.create_jump_callback(threshold, post_callback=self._on_update)
 
     @property
     def simulated(self) -> bool:
         """True if time comes from ``/clock``."""
-        return isinstance(self._clock, ROSClock) and self._clock.ros_time_is_active
+        return isinstance(self._source, ROSClock) and self._source.ros_time_is_active
 
     def now(self) -> float:
-        """Time of the node's clock [s]."""
-        if not self.simulated:
-            return self._clock.now().nanoseconds * 1e-9
-        anchor = self._anchor
-        ahead = min(anchor.rate * (self._steady() - anchor.at), anchor.step)
-        self._last = max(self._last, anchor.stamp + ahead)
-        return self._last
+        """Robot time: that of the node's clock [s]."""
+        return self.clock.robot_time() if self.simulated else self._ros_time()
+
+    def _ros_time(self) -> float:
+        return self._source.now().nanoseconds * 1e-9
 
     def _on_update(self, jump: TimeJump) -> None:
         step = jump.delta.nanoseconds * 1e-9
-        before, at = self._anchor, self._steady()
-        stamp = self._clock.now().nanoseconds * 1e-9
-        leap = step < 0.0 or step > JUMP or not self._seen
-        if leap:
-            self._anchor = _Anchor(stamp, at, 0.0, 1.0)
-            self._last = 0.0
-            if self._seen and self._on_jump is not None:
-                self._on_jump(step)
-        else:
-            rate = min(step / max(at - before.at, 1e-4), _FASTEST)
-            self._anchor = _Anchor(stamp, at, step, before.rate + _SMOOTHING * (rate - before.rate))
-        self._seen = True
+        if self.clock.tell(self._ros_time(), step) and self._on_jump is not None:
+            self._on_jump(step)

@@ -31,7 +31,7 @@ from .task_desk import TaskDesk
 from .transforms import TransformBuffer
 
 _IDLE_PERIOD = 0.5
-"""A goal that does not change is repeated this often [s]."""
+"""A goal that does not change is repeated this often, on the robot's clock [s]."""
 _MUST_EXPIRE = (GuidanceTerm.VELOCITY, GuidanceTerm.CLIP)
 """After its end a clip asks for nothing: the robot must be told to stand."""
 _LIFETIME = 2.0
@@ -75,10 +75,9 @@ class GoalWriter:
 
     def tick(self, now: float) -> None:
         """Publish if something changed, or it is time to repeat; ``now`` is the robot's clock [s]."""
-        steady = time.monotonic()
-        age = steady - self._at
-        renew = self._teleop.active(steady) and age >= 0.5 * self._teleop.timeout
-        if renew or age >= _IDLE_PERIOD or self._wanted(now) != self._key:
+        age = now - self._at  # on the robot's clock, on which goals expire
+        renew = self._teleop.active(time.monotonic()) and age >= 0.5 * self._teleop.timeout
+        if renew or age < 0.0 or age >= _IDLE_PERIOD or self._wanted(now) != self._key:
             self.publish(now)
 
     def publish(self, now: float) -> None:
@@ -88,7 +87,7 @@ class GoalWriter:
         self.seq += 1
         msg.seq = self.seq
         self._publisher.publish(msg)
-        self._last, self._key, self._at = msg, self._wanted(now), time.monotonic()
+        self._last, self._key, self._at = msg, self._wanted(now), now
 
     def set_terms(self, goal: GuidanceGoal, frames: TransformBuffer, now: float) -> int:
         """Put terms in force that came by service; returns their number.

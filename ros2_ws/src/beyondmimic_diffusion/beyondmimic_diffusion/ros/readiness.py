@@ -76,7 +76,10 @@ class _Heard:
 
 
 class Readiness:
-    """Fetches what was said when it is asked, without a callback per message; every age is by the steady clock."""
+    """Fetches what was said when it is asked, without a callback per message.
+
+    Whether the others are alive is judged by the steady clock, how long the robot waits by the robot's.
+    """
 
     def __init__(self, node: Node, inputs: PolledInputs, config: ReadinessConfig, now: Callable[[], float]):
         """
@@ -84,7 +87,7 @@ class Readiness:
             node: Logs.
             inputs: Owner of the subscriptions.
             config: Time limits.
-            now: Our clock [s].
+            now: The robot's clock [s].
         """
         self._node = node
         self._now = now
@@ -168,8 +171,8 @@ class Readiness:
         if self._executor.age() > self._config.status_timeout:
             return TaskCode.NOT_READY, f"no executor/state {_since(self._executor.at)}; is the executor running?"
         mode: ExecutorState = self._executor.message
-        now = time.monotonic()
-        if mode.state not in _WAITS:
+        now = self._now()
+        if mode.state not in _WAITS or now < self._waits_since:  # or the clock was set back
             self._waits_since = math.inf
         if mode.state in _PLAYS:
             return None

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import ConfigError
+from ..timeline import PlanStream, StreamLimits, StreamVerdict
 from ..types import Array, JointCommand, Plan, RobotState
 from .arming import check_robot, refusal
 from .executor_config import ExecutorConfig
@@ -29,6 +30,7 @@ _MOVING = frozenset(
 _PLAYING = frozenset({ExecutorMode.TRACKING, ExecutorMode.COASTING})
 _LIVE_LIMITS = ("effort_scale", "upper_body_rate")
 """Limits of the filter that may be changed while the node runs."""
+_TRUSTED = frozenset({StreamVerdict.TIMELY, StreamVerdict.SLOW})
 _LONGEST_STEP = 0.1
 """A tick that comes later than this moves blends and rate limits only this far [s]."""
 MOST_DAMPING = 2.0
@@ -67,7 +69,10 @@ class ActionExecutor:
         self._kp, self._kd, self._stand = (_constant(array) for array in (kp, kd, default_pose))
         self._zero = _constant(np.zeros(self._num_joints))
         self._most_damping = _constant(MOST_DAMPING * self._kd)
-        self.plans = PlanBuffer(self._num_joints, config.plan)
+        limits_of_stream = StreamLimits(
+            config.plan_period, config.plan_grace, config.coast_limit, config.standing.resume_time
+        )
+        self.plans = PlanBuffer(self._num_joints, config.plan, PlanStream(limits_of_stream))
         """Plans and the counts of their verdicts."""
         self._filter = SafetyFilter(limits, config.limits)
         self._standing = standing
@@ -77,7 +82,7 @@ class ActionExecutor:
         self._blend_from = self._stand
         self._hold_gains = (1.0, 1.0)
         self._blend = self._plan_blend = 0.0
-        self._running, self._hold_until = 0.0, math.inf  # steady time without pauses [s]
+        self._running, self._hold_until = 0.0, math.inf  # robot time without pauses [s]
         self._clamps = (0, 0, 0)  # position, rate, torque
         self._refusals = 0
         self._paused = self._told_to_stand = False
@@ -108,7 +113,7 @@ class ActionExecutor:
             return False, refusal(Reason.NOT_DISARMED, f"it is in {self._mode.name} ({self._reason.sentence})")
         self._mode = next_mode(self._mode, Event.ARM)
         reason, figures = self._check(now, state)
-        steady = self.plans.steady_for(now)
+        steady = self.plans.stream.steady_for(now)
         if reason is Reason.OK and steady < self._config.arming.plan_stream_time:
             reason = Reason.NO_PLAN_STREAM
             figures = f"{steady:.2f} s so far, {self._config.arming.plan_stream_time} s needed"
@@ -191,7 +196,7 @@ class ActionExecutor:
 
         Args:
             now: Robot's clock [s]; plans are sampled at it.
-            steady_now: Monotonic clock [s]; ages run on it.
+            steady_now: Monotonic clock [s]; tells whether the robot's clock stands still.
             state: Newest state received (the same object again if nothing new came), None before the first.
         """
         dt = 0.0 if self._last_now is None else min(max(now - self._last_now, 0.0), _LONGEST_STEP)
@@ -203,13 +208,13 @@ class ActionExecutor:
         sample = self.plans.sample(now)
         if watch.paused and self._mode in _MOVING and self._last_command is not None:
             verdict = FilterVerdict.PASSED
-            return self._last_command, self._report(watch, sample, self._last_command, verdict, Reason.SIM_PAUSED)
+            return self._last_command, self._report(now, watch, sample, self._last_command, verdict, Reason.SIM_PAUSED)
         if self._standing is not None and self._watchdog.state is not None:
             self._standing.observe(self._watchdog.state, self._last_command, dt)
         self._decide(now, watch, sample, dt)
         command, verdict = self._command(now, dt, watch, sample)
         self._last_command = command
-        return command, self._report(watch, sample, command, verdict, self._reason)
+        return command, self._report(now, watch, sample, command, verdict, self._reason)
 
     def _check(self, now: float, state: RobotState | None) -> tuple[Reason, str]:
         """The first thing that forbids to move, and its figures."""
@@ -250,21 +255,19 @@ class ActionExecutor:
 
         One that is kept on its feet can wait: a planner that has just begun knows no past.
         """
-        overdue = sample.age - self._config.plan_period
+        verdict = self.plans.stream.verdict(now)
         if sample.status is not SampleStatus.OK:
             self._lose_plan(Reason.PLAN_EXHAUSTED)
-        elif overdue > max(self._config.coast_limit, self._config.plan_grace) + _TIME_TOLERANCE:
+        elif verdict is StreamVerdict.LOST:
             self._lose_plan(Reason.PLAN_COAST_LIMIT)
-        elif overdue > self._config.plan_grace + _TIME_TOLERANCE and self._mode in _PLAYING:
+        elif verdict is StreamVerdict.LATE and self._mode in _PLAYING:
             self._enter(Event.PLAN_LATE, Reason.PLAN_LATE)
-        elif self._mode is not ExecutorMode.RETURN_TO_STAND or self._may_resume(now):
+        elif self._mode is not ExecutorMode.RETURN_TO_STAND or self._may_resume(verdict):
             self._enter(Event.PLAN_READY, Reason.PLAYING)
 
-    def _may_resume(self, now: float) -> bool:
-        return (
-            not self._told_to_stand
-            and self.plans.steady_for(now) >= self._config.standing.resume_time - _TIME_TOLERANCE
-        )
+    def _may_resume(self, verdict: StreamVerdict) -> bool:
+        """Only a stream that has been without a gap for ``resume_time`` may take a standing robot along."""
+        return not self._told_to_stand and verdict in _TRUSTED
 
     def _lose_plan(self, reason: Reason) -> None:
         self._enter_upright(Event.PLAN_LOST_UPRIGHT, Event.PLAN_LOST, reason)
@@ -360,6 +363,7 @@ class ActionExecutor:
 
     def _report(
         self,
+        now: float,
         watch: WatchdogReport,
         sample: PlanSample,
         command: JointCommand,
@@ -376,6 +380,9 @@ class ActionExecutor:
             plan_id=sample.plan_id,
             plan_index=sample.index,
             plan_age=sample.age,
+            stream=self.plans.stream.verdict(now),
+            plan_period=self.plans.stream.period,
+            plan_latency=self.plans.stream.latency,
             blend=self._plan_blend if self._mode in _PLAYING else self._blend,
             filter_verdict=verdict,
             clamped_position=position,

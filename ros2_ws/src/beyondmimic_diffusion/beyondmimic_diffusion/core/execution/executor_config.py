@@ -40,10 +40,18 @@ class ExecutorConfig:
         0.1, unit="s", lo=0.0, hi=2.0, doc="Time over which the first plan replaces the held pose; 0: at once."
     )
     plan_period: float = param(
-        0.04, unit="s", lo=0.005, hi=1.0, doc="Time after a plan takes over at which the next one is due."
+        0.04,
+        unit="s",
+        lo=0.005,
+        hi=1.0,
+        doc="Time between two plans of a planner that keeps up; a slower one is measured, or says so.",
     )
     plan_grace: float = param(
-        0.01, unit="s", lo=0.0, hi=0.5, doc="How long a due plan may be missing before it counts as late."
+        0.01,
+        unit="s",
+        lo=0.0,
+        hi=0.5,
+        doc="How long a due plan may be missing before it is late; at least a quarter of the measured period.",
     )
     coast_limit: float = param(
         0.1, unit="s", lo=0.0, hi=1.0, doc="Time past due for which the last plan may be played on."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..timeline import StreamVerdict
 from ..types import Array
 from .modes import ExecutorMode, Reason
 from .plan_buffer import SampleStatus
@@ -27,6 +28,12 @@ class ExecutorReport:
     """Set-point of it that is due; -1 without one."""
     plan_age: float
     """Time since it took over [s]; infinity without one."""
+    stream: StreamVerdict
+    """How plans come."""
+    plan_period: float
+    """From plan to plan, median [s]; NaN before the second one."""
+    plan_latency: float
+    """From a plan's observation to its arrival, 90th percentile [s]; NaN before the first one."""
     blend: float
     """Progress 0..1 of the blend to the stand pose, or of the first plan into the held pose."""
     filter_verdict: FilterVerdict

@@ -18,6 +18,7 @@ from enum import Enum
 import numpy as np
 
 from ..parameters import param, validate
+from ..timeline import PlanStream, take_over
 from ..types import Array, Plan
 from .interpolator import INTERPOLATIONS, PHASE_TOLERANCE, step_index
 
@@ -64,9 +65,6 @@ class PlanBufferConfig:
     max_observation_age: float = param(
         0.3, unit="s", lo=0.0, hi=5.0, doc="Greatest age of the state a plan was made from, when the plan arrives."
     )
-    stream_gap: float = param(
-        0.15, unit="s", lo=0.01, hi=5.0, doc="Greatest gap between two plans of a stream that counts as steady."
-    )
     interpolation: str = param(
         "hold", choices=tuple(INTERPOLATIONS), doc="How the target between two set-points is found."
     )
@@ -93,12 +91,17 @@ class PlanSample:
 class PlanBuffer:
     """Holds the plan that is playing and those that will take over, and finds the target for any time."""
 
-    def __init__(self, num_joints: int, config: PlanBufferConfig | None = None) -> None:
+    def __init__(
+        self, num_joints: int, config: PlanBufferConfig | None = None, stream: PlanStream | None = None
+    ) -> None:
         """
         Args:
             num_joints: J of the robot.
             config: Limits and interpolation; the defaults if None.
+            stream: Told of each accepted plan; one with the default limits if None.
         """
+        self.stream = stream or PlanStream()
+        """How the plans come."""
         self._num_joints = num_joints
         self._config = config or PlanBufferConfig()
         self._interpolate = INTERPOLATIONS[self._config.interpolation]
@@ -113,8 +116,7 @@ class PlanBuffer:
         """Drop every plan, as after a jump of the clock; sessions, plan ids and counts are remembered."""
         self._current: Plan | None = None
         self._pending: deque[Plan] = deque(maxlen=_MAX_PENDING)
-        self._last_accept = float("-inf")
-        self._stream_start = float("inf")
+        self.stream.reset()
 
     def accept(self, plan: Plan, now: float) -> PlanVerdict:
         """Check a plan and, if it is sound, queue it.
@@ -127,21 +129,19 @@ class PlanBuffer:
         self.verdicts[verdict] += 1
         if verdict is PlanVerdict.ACCEPTED:
             self._queue(plan)
-            if now - self._last_accept > self._config.stream_gap:
-                self._stream_start = now
-            self._last_accept = now
+            self.stream.add(plan, now)
         return verdict
 
     def sample(self, now: float) -> PlanSample:
         """Joint target for ``now`` [s]; times may be asked for in any order that does not run backwards."""
-        while self._pending and _take_over(self._pending[0]) <= now + self._slack(self._pending[0]):
+        while self._pending and take_over(self._pending[0]) <= now + self._slack(self._pending[0]):
             self._current = self._pending.popleft()
         plan = self._current
         if plan is None:
             status = SampleStatus.BEFORE_START if self._pending else SampleStatus.NO_PLAN
             return PlanSample(status, None, -1, float("inf"), -1)
         phase = (now - plan.stamp) / plan.step_dt
-        index, age = step_index(phase), now - _take_over(plan)
+        index, age = step_index(phase), now - take_over(plan)
         if index < 0:
             return PlanSample(SampleStatus.BEFORE_START, None, index, age, plan.plan_id)
         if index >= plan.trusted_steps or now > plan.valid_until + self._slack(plan):
@@ -149,16 +149,10 @@ class PlanBuffer:
         target = self._interpolate(plan.joint_targets[: plan.trusted_steps], phase)
         return PlanSample(SampleStatus.OK, target, index, age, plan.plan_id)
 
-    def steady_for(self, now: float) -> float:
-        """How long plans have been arriving without a gap [s]; 0 if they are not."""
-        if now - self._last_accept > self._config.stream_gap:
-            return 0.0
-        return max(0.0, now - self._stream_start)
-
     def slack(self, now: float) -> float:
         """Time until the newest accepted plan takes over [s]; negative when it already has or there is none."""
         newest = self._pending[-1] if self._pending else self._current
-        return _take_over(newest) - now if newest is not None else float("-inf")
+        return take_over(newest) - now if newest is not None else float("-inf")
 
     def _queue(self, plan: Plan) -> None:
         if plan.session_id != self._session:
@@ -166,12 +160,12 @@ class PlanBuffer:
                 self._dead_sessions.append(self._session)
             self._session = plan.session_id
         self._last_id = plan.plan_id
-        while self._pending and _take_over(self._pending[-1]) >= _take_over(plan):
+        while self._pending and take_over(self._pending[-1]) >= take_over(plan):
             self._pending.pop()  # the newer plan knows more and takes over no later
         self._pending.append(plan)
 
     def _judge(self, plan: Plan, now: float) -> PlanVerdict:
-        times = (plan.stamp, plan.observation_stamp, plan.step_dt, plan.valid_until)
+        times = (plan.stamp, plan.observation_stamp, plan.step_dt, plan.valid_until, plan.successor_due or 0.0)
         if not (_sane(plan.joint_targets, _ABSURD_ANGLE) and _sane(np.array(times), _ABSURD_TIME)):
             return PlanVerdict.NON_FINITE
         if plan.joint_targets.ndim != 2 or plan.joint_targets.shape[1] != self._num_joints:
@@ -187,8 +181,7 @@ class PlanBuffer:
             return PlanVerdict.OLD_OBSERVATION
         if plan.session_id in self._dead_sessions:
             return PlanVerdict.OLD_SESSION
-        steady = now - self._last_accept <= self._config.stream_gap
-        if steady and self._session is not None and plan.session_id != self._session:
+        if plan.session_id != self._session and self.stream.alive(now):
             return PlanVerdict.FOREIGN_SESSION
         if plan.session_id == self._session and plan.plan_id <= self._last_id:
             return PlanVerdict.REPEATED_ID
@@ -205,8 +198,3 @@ class PlanBuffer:
 
 def _sane(values: Array, bound: float) -> bool:
     return bool((np.abs(values) < bound).all())  # False for NaN, too
-
-
-def _take_over(plan: Plan) -> float:
-    """When the plan starts to play [s]."""
-    return plan.stamp + plan.first_step * plan.step_dt

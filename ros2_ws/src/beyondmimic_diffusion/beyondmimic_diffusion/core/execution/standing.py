@@ -25,7 +25,11 @@ class StandingConfig:
         doc="Walker that steps to a stand: of holosoma-inference by its name, or an ONNX file; empty: ankles only.",
     )
     resume_time: float = param(
-        0.5, unit="s", lo=0.0, hi=5.0, doc="How long new plans must have come steadily before they take over again."
+        0.5,
+        unit="s",
+        lo=0.0,
+        hi=5.0,
+        doc="How long new plans must have come without a gap before they take over again.",
     )
     min_load: float = param(
         6.0,

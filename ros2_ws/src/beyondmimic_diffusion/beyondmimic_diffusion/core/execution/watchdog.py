@@ -1,6 +1,7 @@
 """Notices silence, falls, joints that flail or are too hot, and clock jumps.
 
-Durations run on the steady clock; only plan times use the robot's clock.
+Durations run on the robot's clock, so that a simulation at a tenth of real time behaves as one at full speed. The
+steady clock only tells whether the robot's clock stands still, and what of a step of it was really lived through.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class WatchdogReport:
 
     health: StateHealth
     state_age: float
-    """Steady time since a new, finite state was first seen, pauses excluded [s]; infinity before the first."""
+    """Robot time since a new, finite state was first seen, pauses excluded [s]; infinity before the first."""
     non_finite: bool
     """True where the newest state was thrown away for NaN or infinity."""
     fall: Fall
@@ -78,7 +79,7 @@ class WatchdogReport:
     paused: bool
     """True while the clock stands still."""
     running: float
-    """Steady time since the first tick, pauses excluded [s]."""
+    """Robot time since the first tick, pauses excluded [s]."""
     jumped: bool
     """True where the clock ran backwards or leapt ahead since the last tick."""
 
@@ -100,7 +101,8 @@ class Watchdog:
         self.state: RobotState | None = None
         """Newest finite state."""
         self._now = self._steady = self._moved_at = -math.inf
-        self._running = 0.0  # steady time without pauses [s]
+        self._running = 0.0  # robot time without pauses [s]
+        self._unmatched = 0.0  # steady time of which the robot's clock has not told yet [s]
         self._state_seen = -math.inf
         self._upright_at = 0.0
         self._tilt, self._tilt_rate = math.nan, 0.0
@@ -137,10 +139,20 @@ class Watchdog:
         step = 0.0 if first else now - self._now
         if first or step != 0.0:
             self._moved_at = steady_now
-        if steady_now - self._moved_at <= self._config.pause_after:
-            self._running += elapsed
+        self._running += self._lived(step, elapsed)
         self._now, self._steady = now, steady_now
         return step < 0.0 or step - elapsed > self._config.clock_jump
+
+    def _lived(self, step: float, elapsed: float) -> float:
+        """What of a step of the robot's clock counts [s]: no more than the steady clock has seen.
+
+        A clock that is told in lumps may stand still and leap within ``pause_after``; a longer standstill is a pause,
+        and what follows it in one leap was not lived through.
+        """
+        available = self._unmatched + elapsed
+        lived = min(max(step, 0.0), available)
+        self._unmatched = min(available - lived, self._config.pause_after)
+        return lived
 
     def _take(self, state: RobotState | None, now: float) -> None:
         """A state is new if its stamp is newer than the last one's, or the last one's is from a dead time line."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..types import Array, ImuSample, JointSample
 
@@ -49,7 +50,7 @@ class SensorWindow:
         return self._count == ROWS
 
     @property
-    def _order(self) -> Array:
+    def _order(self) -> NDArray[np.intp]:
         return (self._next - self._count + np.arange(self._count)) % ROWS
 
     @property

@@ -30,6 +30,12 @@ class StateHistory:
         self.step_dt = step_dt
         self._samples: deque[tuple[float, StateSequence]] = deque()
 
+    def __copy__(self) -> StateHistory:
+        """Another history of the same samples, that goes its own way."""
+        other = StateHistory(self.history_len, self.step_dt)
+        other._samples = self._samples.copy()
+        return other
+
     def reset(self) -> None:
         """Forget everything (after a time jump or a new activation)."""
         self._samples.clear()
@@ -100,6 +106,12 @@ class ActionHistory:
         """
         self.span = span
         self._samples: deque[tuple[float, Array]] = deque()
+
+    def __copy__(self) -> ActionHistory:
+        """Another history of the same samples, that goes its own way."""
+        other = ActionHistory(self.span)
+        other._samples = self._samples.copy()
+        return other
 
     def reset(self) -> None:
         """Forget everything."""

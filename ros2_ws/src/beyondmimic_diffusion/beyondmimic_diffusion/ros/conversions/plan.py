@@ -24,6 +24,7 @@ def plan_to_msg(plan: Plan, joint_names: Sequence[str], frame_id: str = "odom") 
         session_id=plan.session_id,
         observation_stamp=time_to_msg(plan.observation_stamp),
         valid_until=time_to_msg(plan.valid_until),
+        successor_due=time_to_msg(plan.successor_due or 0.0),
         step_dt=duration_to_msg(plan.step_dt),
         state_dt=duration_to_msg(plan.state_dt),
         compute_time=duration_to_msg(plan.compute_time),
@@ -79,6 +80,7 @@ def plan_from_msg(msg: bm.ActionPlan, joints: JointMap) -> Plan:
         guidance_seq=msg.guidance_seq,
         cost_stats=tuple(CostStats(c.name, c.value, c.gradient_norm) for c in msg.cost_stats),
         policy_sha256=msg.engine_sha256,
+        successor_due=time_from_msg(msg.successor_due) or None,
     )
 
 
@@ -130,5 +132,6 @@ def planner_status_to_msg(worker: PlanWorker | None) -> bm.PlannerStatus:
         setattr(status, f"{name}_p50_ms", 1e3 * summary.p50)
         setattr(status, f"{name}_p99_ms", 1e3 * summary.p99)
         setattr(status, f"{name}_max_ms", 1e3 * summary.max)
+    status.plan_period_ms, status.plan_latency_ms = 1e3 * worker.period, 1e3 * worker.latency
     status.publish_to_due_p01_ms = 1e3 * statistics.slack.percentile(1.0)
     return status
