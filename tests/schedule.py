@@ -10,6 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 STACKS = (
     "tests/session/test_sim_session.py",
     "tests/nodes/test_bringup.py",
+    "tests/nodes/test_ending_together.py",
     "tests/faults/test_faults.py",
 )
 """Files that start the stack with all its processes: two of them together would not keep up on two cores."""
