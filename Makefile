@@ -22,11 +22,12 @@ endef
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-sim:  ## the stack in MuJoCo over ROS 2: a tour, then a report in out/sim (TOUR=joystick|waypoints|forest|composed|planner_lost, SEED, TELEOP=keyboard, DURATION, POLICY; SIM=unitree_mujoco: through Unitree's DDS)
+sim:  ## the stack in MuJoCo over ROS 2: a tour, then a report in out/sim (TOUR=joystick|waypoints|forest|composed|planner_lost, SEED, TELEOP=keyboard, DURATION, POLICY; LOCKSTEP=1: same seed, same run; FACTOR=0.5: real-time factor; SIM=unitree_mujoco: through Unitree's DDS)
 	$(call environment,$(if $(filter unitree_mujoco,$(SIM)),unitree,sim))
 	@exec $(VENV)/python -m beyondmimic_diffusion.sim_session $(if $(SIM),--sim "$(SIM)") \
 		$(if $(TELEOP),--teleop "$(TELEOP)") $(if $(DURATION),--duration "$(DURATION)") $(if $(POLICY),--policy "$(POLICY)") \
-		$(if $(SEED),--seed "$(SEED)") $(if $(TOUR),--tour "$(TOUR)")
+		$(if $(SEED),--seed "$(SEED)") $(if $(TOUR),--tour "$(TOUR)") \
+		$(if $(filter-out 0 false,$(LOCKSTEP)),--lockstep) $(if $(FACTOR),--real-time-factor "$(FACTOR)")
 
 setup:  ## all of the set-up, training and tests included; runs nothing
 	$(call environment,test)

@@ -307,3 +307,41 @@ def test_a_real_robot_is_recorded_unless_told_otherwise():
     assert parse_arguments(REAL).records
     assert not parse_arguments([*REAL, "record:=false"]).records
     assert not parse_arguments([]).records
+
+
+def parameters_of(name, words):
+    return {spec.name: spec.parameters for spec in make_graph(parse_arguments(words))}[name]
+
+
+def test_the_pace_of_simulated_time_is_the_files_unless_a_factor_is_given(policy):
+    words = ["sim:=mujoco", f"policy:={policy}"]
+    assert "pacing" not in parameters_of("mujoco_sim", words)
+    fixed = parameters_of("mujoco_sim", [*words, "real_time_factor:=0.5"])
+    assert (fixed["pacing"], fixed["real_time_factor"]) == ("fixed", 0.5)
+
+
+def test_in_lockstep_steps_sensors_and_ticks_are_one_nobody_follows_the_clock_and_no_supervisor_watches(policy):
+    arguments = parse_arguments(["lockstep:=true", f"policy:={policy}"])
+    table = {spec.name: spec.parameters for spec in make_graph(arguments)}
+    assert arguments.environment["BEYONDMIMIC_LOCKSTEP"] == "1"
+    assert "supervisor" not in table
+    assert table["action_executor"]["supervised"] is False
+    assert table["mujoco_sim"]["pacing"] == "lockstep"
+    rates = (table["mujoco_sim"][name] for name in ("sensor_frequency", "clock_frequency"))
+    assert {*rates, table["action_executor"]["control_rate_hz"]} == {250.0}
+    assert not any(parameters["use_sim_time"] for parameters in table.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["real_time_factor:=quick"], "allowed are auto and numbers from 0.05 to 20"),
+        (["real_time_factor:=nan"], "allowed are auto and numbers from 0.05 to 20"),
+        (["real_time_factor:=0.5", "lockstep:=true"], "leave real_time_factor:=0.5 out"),
+        (["sim:=unitree_mujoco", "lockstep:=true"], "needs sim:=mujoco"),
+        ([*REAL, "real_time_factor:=0.5"], "keeps its own time"),
+    ],
+)
+def test_a_pace_that_cannot_be_kept_is_refused(words, told, policy):
+    with pytest.raises(ConfigError, match=told):
+        make_graph(parse_arguments([*words, f"policy:={policy}"]))

@@ -60,7 +60,18 @@ class SmallStack:
     def action_client(self, kind, name):
         return ActionClient(self.nodes[0], kind, name)
 
-    def wait_for(self, what, ready, patience) -> None:
+    results = 0
+
+    def wait_for_future(self, future) -> None:
+        """Time runs on, as it does without lockstep."""
+
+    def has_result(self, result, before) -> bool:
+        return result.done()
+
+    def idle(self) -> None:
+        self.spin()
+
+    def wait_for(self, what, ready, patience, wait=None) -> None:
         until = time.monotonic() + patience
         while not ready():
             if time.monotonic() > until:

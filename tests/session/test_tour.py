@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from beyondmimic_diffusion.core.errors import ConfigError
 from beyondmimic_diffusion.core.guidance.teleop import VelocityLimits
-from beyondmimic_diffusion.session.tour import RAMP, SETTLE, STANDARD, Leg, Tour, load_tour
+from beyondmimic_diffusion.session.tour import MIN_STEADY, RAMP, SETTLE, STANDARD, Leg, Tour, load_tour
 
 
 def test_the_standard_tour_asks_for_every_direction_for_about_a_minute():
@@ -17,7 +17,8 @@ def test_the_standard_tour_asks_for_every_direction_for_about_a_minute():
 
 
 def test_every_leg_of_the_standard_tour_has_a_steady_part_of_three_seconds():
-    assert min(leg.duration for leg in STANDARD) - SETTLE >= 3.0
+    assert min(leg.duration for leg in STANDARD) - SETTLE >= MIN_STEADY
+    assert min(leg.duration for leg in STANDARD[1:]) - SETTLE >= 3.0
 
 
 def test_the_standard_tour_stays_within_the_task_servers_limits():

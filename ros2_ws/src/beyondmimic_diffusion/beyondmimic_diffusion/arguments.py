@@ -23,12 +23,16 @@ SIM_ALIASES = {"isaacsim": "isaac"}
 MANIFEST = "manifest.json"
 """File of a policy's folder that says what it is."""
 _TRISTATE = ("auto", "true", "false")
+LOCKSTEP = "BEYONDMIMIC_LOCKSTEP"
+"""Environment variable that puts all nodes into lockstep, before they import anything that keeps time."""
 DISCOVERY = "ROS_AUTOMATIC_DISCOVERY_RANGE"
 """Environment variable that says how far nodes look for others."""
 _ALMOST = 0.8
 """How alike a name must be to ours to be taken for a slip (0: not at all, 1: the same)."""
 _CAREFUL_BLEND = 3.0
 """Time to the stand pose of a real robot [s]."""
+_SLOWEST, _FASTEST = 0.05, 20.0
+"""Real-time factors that the simulator allows."""
 _ROBOT_DOMAIN = 0
 """Where a G1's own computer speaks DDS."""
 _SIMULATED_DOMAIN = 1
@@ -73,6 +77,13 @@ class BringupArguments:
     )
     keystore: str = param("", doc="Folder of an SROS 2 keystore with our enclaves; empty: nobody is authenticated.")
     log_level: str = param("info", choices=("debug", "info", "warn", "error", "fatal"), doc="Of all nodes.")
+    real_time_factor: str = param(
+        "auto",
+        doc="Simulated seconds per second (0.05 to 20); auto: 1, or as much less as plans need to come in time.",
+    )
+    lockstep: bool = param(
+        False, doc="Simulated time waits for each node in each step: same seed, same run; with sim:=mujoco only."
+    )
     headless: bool = param(True, doc="No window.")
     supervisor: bool = param(True, doc="Start the process that damps the robot if the executor stops.")
     start_posture: str = param(
@@ -116,6 +127,8 @@ class BringupArguments:
         if self.keystore:
             variables |= {"ROS_SECURITY_ENABLE": "true", "ROS_SECURITY_STRATEGY": "Enforce"}
             variables["ROS_SECURITY_KEYSTORE"] = str(Path(self.keystore).expanduser().resolve())
+        if self.lockstep:
+            variables[LOCKSTEP] = "1"
         return variables
 
     @property
@@ -132,6 +145,15 @@ class BringupArguments:
     def sim_time(self) -> bool:
         """Whether all nodes take time from ``/clock``."""
         return not self.unitree if self.use_sim_time == "auto" else self.use_sim_time == "true"
+
+    @property
+    def pacing(self) -> dict[str, float | str]:
+        """Parameters of the simulator that say how fast its time runs; none: as the parameter files say."""
+        if self.lockstep:
+            return {"pacing": "lockstep"}
+        if self.real_time_factor == "auto":
+            return {}
+        return {"pacing": "fixed", "real_time_factor": float(self.real_time_factor)}
 
     @property
     def starts_by_itself(self) -> bool:
@@ -241,6 +263,7 @@ def check_combination(arguments: BringupArguments) -> None:
             f"sim:={arguments.sim} has its own surroundings"
         )
     _of_one_policy(arguments)
+    _of_one_pace(arguments)
     if not arguments.unitree:
         _without_unitree(arguments)
         return
@@ -250,6 +273,25 @@ def check_combination(arguments: BringupArguments) -> None:
             "leave root_source out, or give root_source:=proprioception"
         )
     (_on_the_robot if arguments.real else _on_lo)(arguments)
+
+
+def _of_one_pace(arguments: BringupArguments) -> None:
+    """How fast time runs, for those whose time can be told to."""
+    factor = arguments.real_time_factor
+    given = "lockstep:=true" if arguments.lockstep else f"real_time_factor:={factor}"
+    if factor != "auto":
+        try:
+            allowed = _SLOWEST <= float(factor) <= _FASTEST
+        except ValueError:
+            allowed = False
+        if not allowed:
+            raise ConfigError(f"bringup: {given}; allowed are auto and numbers from {_SLOWEST:g} to {_FASTEST:g}")
+    if arguments.lockstep and factor != "auto":
+        raise ConfigError(f"bringup: lockstep:=true runs as fast as it can; leave real_time_factor:={factor} out")
+    if arguments.lockstep and arguments.sim != "mujoco":
+        raise ConfigError(f"bringup: lockstep:=true needs sim:=mujoco; sim:={arguments.sim} keeps its own time")
+    if factor != "auto" and arguments.sim in ("isaac", "real"):
+        raise ConfigError(f"bringup: {given} has no meaning with sim:={arguments.sim}, which keeps its own time")
 
 
 def _of_one_policy(arguments: BringupArguments) -> None:

@@ -26,7 +26,6 @@ from .arguments import check_without_launch
 from .core.errors import BeyondMimicError, ConfigError
 from .graph import BringupArguments, NodeSpec, make_graph, parse_arguments
 from .preflight import check_machine, operator_notes
-from .robot_io.command_lease import lease_path, robot_is_armed
 from .ros.lifeline import on_ending_signals, started_by_us
 
 DEFAULT_DOMAIN = 42
@@ -77,7 +76,6 @@ class Bringup:
         self._specs = make_graph(arguments)
         self._environment = {**(ros_environment() if environment is None else environment), **arguments.environment}
         check_machine(arguments, self._environment)
-        self._lease = lease_path(arguments.namespace, self._environment.get("ROS_DOMAIN_ID", "0"))
         self._say = say or _to_stderr
         self._running: list[_Running] = []
         self._readers: list[threading.Thread] = []
@@ -155,7 +153,7 @@ class Bringup:
                     self._say(f"[bringup] {name} has ended with exit code {code}; starting it again")
                     stop.wait(RESPAWN_DELAY)
                     self.restart(name)
-                elif running.spec.managed and robot_is_armed(self._lease):
+                elif running.spec.managed and self._robot_is_armed():
                     if running.process.pid not in said:
                         said.add(running.process.pid)
                         self._say(f"[bringup] {name} has ended with exit code {code}; {GOES_ON}")
@@ -163,6 +161,15 @@ class Bringup:
                     self._say(f"[bringup] {name} has ended with exit code {code}; ending the others")
                     return code if code > 0 else 1
         return 0
+
+    def _robot_is_armed(self) -> bool:
+        from .robot_io.command_lease import (
+            lease_path,
+            robot_is_armed,
+        )  # here: it brings ROS, and nodes are started first
+
+        domain = self._environment.get("ROS_DOMAIN_ID", "0")
+        return robot_is_armed(lease_path(self._arguments.namespace, domain))
 
     def _ended(self) -> list[tuple[_Running, int]]:
         """Nodes that have ended, and their exit codes."""

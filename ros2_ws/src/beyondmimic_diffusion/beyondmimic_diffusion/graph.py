@@ -32,6 +32,8 @@ __all__ = [
 PACKAGE = "beyondmimic_diffusion"
 ENCLAVES = "/beyondmimic"
 """Where our nodes' enclaves are in an SROS 2 keystore."""
+LOCKSTEP_FREQUENCY = 250.0
+"""Steps a second in lockstep: rate of sensors and motor commands [Hz]. A policy's step is a multiple of 4 ms."""
 LOW_STATE_FREQUENCY = 500.0
 """Rate at which a G1 sends its LowState [Hz]."""
 
@@ -92,14 +94,16 @@ def make_graph(arguments: BringupArguments) -> tuple[NodeSpec, ...]:
     command = {"command_type": _command_type(arguments.sim), **robot}
     blend = {} if arguments.blend is None else {"blend_time": arguments.blend}
     scene = {"scene": find_scene(arguments.scene)} if arguments.scene else {}
+    watched = arguments.supervisor and not arguments.lockstep  # its watch is by the steady clock: a step may take long
+    ticks = {"control_rate_hz": LOCKSTEP_FREQUENCY} if arguments.lockstep else {}
     table = [
         NodeSpec("mujoco_sim", False, {"viewer": not arguments.headless, **scene, **_simulated(arguments)}),
         NodeSpec("state_estimator", True, {**managed, "root_source": arguments.root, **robot}),
         NodeSpec("diffusion_planner", True, {**managed, "policy": policy}),
         NodeSpec("guidance_task_server", True, {**managed, "policy": policy}),
-        NodeSpec("action_executor", False, {"policy": policy, **command, "supervised": arguments.supervisor, **blend}),
+        NodeSpec("action_executor", False, {"policy": policy, **command, "supervised": watched, **blend, **ticks}),
     ]
-    if arguments.supervisor:
+    if watched:
         table.append(NodeSpec("supervisor", False, command))
     if arguments.sim in ("isaac", "real"):
         table = [spec for spec in table if spec.name != "mujoco_sim"]
@@ -121,10 +125,13 @@ def _robot(arguments: BringupArguments) -> dict[str, Any]:
 
 
 def _simulated(arguments: BringupArguments) -> dict[str, Any]:
-    """The other end of that way."""
+    """The other end of that way, and its time."""
+    if arguments.lockstep:
+        return {**arguments.pacing, **dict.fromkeys(("sensor_frequency", "clock_frequency"), LOCKSTEP_FREQUENCY)}
     if not arguments.unitree:
-        return {}
+        return {**arguments.pacing}
     return {
+        **arguments.pacing,
         "robot_interface": "unitree",
         "unitree_domain": arguments.domain,
         "sensor_frequency": LOW_STATE_FREQUENCY,
@@ -137,7 +144,8 @@ def _completed(spec: NodeSpec, arguments: BringupArguments) -> NodeSpec:
         files.append(find_joy_config(arguments.joy_config))
     if arguments.params_file:
         files.append(arguments.params_file)
-    parameters = {"use_sim_time": arguments.sim_time, **spec.parameters}
+    follows_clock = arguments.sim_time and not arguments.lockstep  # in lockstep the steps tell the time
+    parameters = {"use_sim_time": follows_clock, **spec.parameters}
     enclave = f"{ENCLAVES}/{spec.name}" if arguments.keystore else ""
     respawn = arguments.use_respawn and spec.managed  # the others' death is for somebody to look at
     return replace(spec, parameters=parameters, parameter_files=tuple(files), enclave=enclave, respawn=respawn)

@@ -24,11 +24,12 @@ from typing import Any
 import psutil
 
 from .arguments import DEFAULT_POLICY, BringupArguments
-from .bringup import ros_environment
+from .bringup import Bringup, ros_environment
 from .core.errors import BeyondMimicError, ConfigError
 from .core.tasks import save_scene
 from .graph import find_policy
 from .session.console import Console, bar
+from .session.node_log import NodeLog
 from .session.programme import TOURS, Programme, make_programme
 
 OUT = Path("out/sim")
@@ -36,8 +37,12 @@ _TOUR_TIME = 60.0
 """[s]."""
 _RECORDER_NICENESS = 5
 """The recorder and the progress line wait when the robot needs the CPU."""
+_BLEND_TIME = "1.0"
+"""From the pose in the gantry to the stand pose [s]: they are the same."""
 _FEW_CORES, _SENSORS, _SENSORS_ON_FEW_CORES = 4, 250.0, 100.0
 """On fewer cores than this, simulator, stack and recorder share what messages cost; both rates meet the 20 ms grid."""
+_LOCKSTEP_MEMBERS = "state_estimator diffusion_planner guidance_task_server action_executor session"
+"""Who takes turns in lockstep."""
 _CLOCK = 125.0
 """Most messages on ``/clock`` [Hz]; with fewer samples of the sensors there are fewer of these, too."""
 _WRITTEN = (
@@ -77,7 +82,15 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         help="what odometry rests on (auto: truth with mujoco, proprioception with unitree_mujoco)",
     )
     parser.add_argument(
-        "--real-time-factor", type=_factor, default=1.0, help="simulated seconds per second; below 1 on slow machines"
+        "--real-time-factor",
+        type=_factor,
+        default="auto",
+        help="simulated seconds per second; auto: 1, or as much less as plans need to come in time",
+    )
+    parser.add_argument(
+        "--lockstep",
+        action="store_true",
+        help="time waits for each node in each step: same seed, same run, on any machine",
     )
     parser.add_argument("--no-film", action="store_true", help="render no film after the run")
     parser.add_argument("--no-plots", action="store_true", help="draw no plots after the run")
@@ -132,11 +145,8 @@ def _drive(
     arguments: argparse.Namespace, programme: Programme, policy: str, console: Console, stop: threading.Event
 ) -> str:
     """Run the stack; returns why it ended early, or an empty text."""
-    from .session import drive  # needs ROS, whose environment is ready only now
-    from .session.stack import Interrupted, SessionError, running_stack
-
     parameters = arguments.out / "session.param.yaml"
-    parameters.write_text(_parameters(arguments.seed, arguments.real_time_factor))
+    parameters.write_text(_parameters(arguments.seed))
     bringup = BringupArguments(
         sim=arguments.sim,
         unitree_domain=arguments.unitree_domain,
@@ -145,6 +155,9 @@ def _drive(
         params_file=str(parameters.resolve()),
         root_source=arguments.root_source,
         scene=_write_scene(programme, arguments.out),
+        real_time_factor=arguments.real_time_factor,
+        lockstep=arguments.lockstep,
+        blend_time=_BLEND_TIME,
     )
     notes: dict[str, Any] = {
         "tour": programme.tour,
@@ -152,17 +165,42 @@ def _drive(
         "policy": arguments.policy,
         "seed": arguments.seed,
         "command_wall": psutil.Process().create_time(),
+        "pacing": _pacing(arguments),
     }
+    if arguments.lockstep:
+        del notes["command_wall"]  # the wall's time is no part of the run
     if programme.scene is not None:
         notes["scene"] = programme.scene.to_dict()
+    log = NodeLog(arguments.out / "nodes.log", console)
+    try:
+        with Bringup(bringup, say=log.take) as processes:  # first: while they import, this process does, too
+            return _steer(arguments, bringup, programme, notes, processes, log, console, stop)
+    finally:
+        log.close()
+
+
+def _steer(
+    arguments: argparse.Namespace,
+    bringup: BringupArguments,
+    programme: Programme,
+    notes: dict[str, Any],
+    processes: Bringup,
+    log: NodeLog,
+    console: Console,
+    stop: threading.Event,
+) -> str:
+    """Steer the stack that was started; returns why it ended early, or an empty text."""
+    from .session import drive  # needs ROS, whose environment is ready only now
+    from .session.stack import Interrupted, SessionError, running_stack
+
     metadata: dict[str, str] = {}
     failure = ""
-    with running_stack(bringup, arguments.out, console, stop, metadata) as stack:
+    with running_stack(processes, log, arguments.out, stop, bringup.sim_time, arguments.lockstep, metadata) as stack:
         os.nice(_RECORDER_NICENESS)
         try:
             start = drive.bring_up(stack, console, bringup.unitree)
             notes["tracking"] = start
-            waited = time.time() - notes["command_wall"]
+            waited = time.time() - psutil.Process().create_time()
             console.say(f"  the robot plays plans, {waited:.1f} s after the command; steering starts")
             if arguments.teleop:
                 drive.keyboard_session(stack, arguments.duration or math.inf, console)
@@ -232,13 +270,21 @@ def _film(recording: Any, path: Path, console: Console) -> None:
         console.say(f"no film: {error}")
 
 
-def _parameters(seed: int, factor: float) -> str:
+def _parameters(seed: int) -> str:
     """What this session sets in the nodes, as a ROS parameter file."""
     return (
         f"/**/diffusion_planner:\n  ros__parameters:\n    planner:\n      seed: {seed}\n"
-        f"/**/mujoco_sim:\n  ros__parameters:\n    real_time_factor: {factor}\n"
-        f"    sensor_frequency: {_sensor_frequency()}\n    clock_frequency: {min(_sensor_frequency(), _CLOCK)}\n"
+        f"/**/mujoco_sim:\n  ros__parameters:\n    sensor_frequency: {_sensor_frequency()}\n"
+        f"    clock_frequency: {min(_sensor_frequency(), _CLOCK)}\n"
+        f"    lockstep_members: {_LOCKSTEP_MEMBERS}\n"
     )
+
+
+def _pacing(arguments: argparse.Namespace) -> str:
+    """``fixed``, ``auto`` or ``lockstep``."""
+    if arguments.lockstep:
+        return "lockstep"
+    return "auto" if arguments.real_time_factor == "auto" and not arguments.wall_time else "fixed"
 
 
 def _sensor_frequency() -> float:
@@ -254,11 +300,10 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _factor(text: str) -> float:
-    value = float(text)
-    if not 0.05 <= value <= 1.0:
-        raise argparse.ArgumentTypeError(f"{text}; from 0.05 to 1")
-    return value
+def _factor(text: str) -> str:
+    if text != "auto" and not 0.05 <= float(text) <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text}; auto, or from 0.05 to 1")
+    return text
 
 
 def _seed(text: str) -> int:

@@ -124,6 +124,13 @@ class PlanWorker:
         self._running = self._started = True
         self._thread.start()
 
+    def turn(self) -> None:
+        """Do in the caller's thread what is to be done now, instead of :meth:`start`: in lockstep."""
+        with self._wake:
+            self._running = True  # else swap() would give up
+            inbox = self._empty_inbox()
+        self._work(inbox)
+
     def stop(self) -> None:
         """End the thread after the plan it is at."""
         with self._wake:
@@ -255,18 +262,26 @@ class PlanWorker:
             self._wake.wait_for(lambda: bool(self._inbox) or self._successor is not None or not self._running)
             if not self._running:
                 return False
-            inbox = list(self._inbox)
-            self._inbox.clear()
-            try:
-                self._exchange()
-            except Exception as error:  # the planner before goes on; the caller of swap() is told
-                self.detail = f"{type(error).__name__}: {error}"
+            inbox = self._empty_inbox()
+        self._work(inbox)
+        return True
+
+    def _empty_inbox(self) -> list[RobotState | tuple[float, Array]]:
+        """What came since the last plan; a planner that waits to take over does so. With the lock held."""
+        inbox = list(self._inbox)
+        self._inbox.clear()
+        try:
+            self._exchange()
+        except Exception as error:  # the planner before goes on; the caller of swap() is told
+            self.detail = f"{type(error).__name__}: {error}"
+        return inbox
+
+    def _work(self, inbox: Sequence[RobotState | tuple[float, Array]]) -> None:
         try:
             if self._take(inbox):
                 self._plan()
         except Exception as error:  # ONNX Runtime has its own types; a silent end of this thread would be worse
             self._trouble, self.detail = Condition.BACKEND_ERROR, f"{type(error).__name__}: {error}"
-        return True
 
     def _exchange(self) -> None:
         """Between two plans; both planners are ours alone now."""

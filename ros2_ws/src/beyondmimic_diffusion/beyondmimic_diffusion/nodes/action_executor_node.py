@@ -39,6 +39,7 @@ from ..ros.clock import LoopClock
 from ..ros.conversions import JointMap, plan_from_msg
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import prefer_realtime, run
+from ..ros.lockstep import join_lockstep
 from ..ros.parameters import NodeParameters
 from ..ros.polled import read_clock_as_bytes
 from .executor_parameters import ActionExecutorParameters
@@ -72,6 +73,7 @@ class ActionExecutorNode(Node):
 
     def __init__(self, **node_arguments):
         super().__init__("action_executor", **node_arguments)
+        self.lockstep = join_lockstep(self)
         self.parameters = NodeParameters(self, ActionExecutorParameters)
         config = self.parameters.config
         manifest = self._load(config.policy)
@@ -96,7 +98,7 @@ class ActionExecutorNode(Node):
         )
         self._taking = LongRequest(self._robot.take, _TAKING_PATIENCE)
         self._joints = JointMap(g1.JOINT_NAMES)
-        self._background = Background("reports")
+        self._background = Background("reports", inline=self.lockstep is not None)
         self._log = BackgroundLog(self.get_logger(), self._background)
         self._plans: deque[Plan] = deque(maxlen=8)
         self._requests = TickRequests()
@@ -120,7 +122,10 @@ class ActionExecutorNode(Node):
         self.diagnostics.add("rate", self.heartbeat.diagnose)
         self.diagnostics.add("tick", self._diagnose)
         self.parameters.on_change(self._on_parameters)
-        self._ticker.start(config.realtime_priority, config.cpu_core, self._log.warning)
+        if self.lockstep is None:
+            self._ticker.start(config.realtime_priority, config.cpu_core, self._log.warning)
+        else:
+            self.lockstep.on_turn = self._ticker.turn
 
     def close(self) -> None:
         """Stop ticking and wait for the thread; an armed robot is left damped."""
@@ -204,7 +209,13 @@ class ActionExecutorNode(Node):
             self._executor.e_stop(Reason.SECOND_WRITER)
 
     def _ask(self, action: Callable[[], tuple[bool, str]], response: R) -> R:
-        """Let the next tick do it, and wait for its answer; what no tick has begun in time is never done."""
+        """Let the next tick do it, and wait for its answer; what no tick has begun in time is never done.
+
+        In lockstep it is done now: ticks have the same thread.
+        """
+        if self.lockstep is not None:
+            response.success, response.message = action()
+            return response
         answer = self._requests.ask(action, _SERVICE_TIMEOUT)
         if answer is None:
             why = self._failure or f"no tick for {_SERVICE_TIMEOUT:g} s"

@@ -154,7 +154,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
     def activate(self) -> None:
         """Start the thread with a new session."""
         config = self.parameters.config
-        self._session = random.getrandbits(32)
+        self._session = random.getrandbits(32) if self.lockstep is None else self._session + 1
         with self._policy_lock:
             self._worker = PlanWorker(
                 self._make_planner(self._policy, self._cost),
@@ -165,7 +165,10 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
                 self._hurry,
             )
             self._worker.put_goals((JoystickGoal(),), 0)
-            self._worker.start()
+            if self.lockstep is None:
+                self._worker.start()
+            else:
+                self.lockstep.on_turn = self._worker.turn
 
     def _hurry(self) -> None:
         """Ask for real-time scheduling of the planning thread, and say so where it is refused."""
@@ -176,6 +179,8 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
     def deactivate(self) -> None:
         """Stop the thread; the executor coasts, then damps."""
         with self._policy_lock:
+            if self.lockstep is not None:
+                self.lockstep.on_turn = lambda: None
             if self._worker is not None:
                 self._worker.stop()
                 self._worker = None

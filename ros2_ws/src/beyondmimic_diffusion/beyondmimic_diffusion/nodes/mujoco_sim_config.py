@@ -10,6 +10,8 @@ from ..core.robot.model import FLOOR_FRICTION
 from .sensor_faults import SENSOR_FAULTS
 from .simulated_robot import ROBOT_INTERFACES
 
+PACINGS = ("fixed", "auto", "lockstep")
+"""What simulated time follows: the steady clock, the steady clock and the plans, or the nodes alone."""
 _LONGEST_SLICE = 3
 """Physics steps in which no new command is taken: 6 ms, about a tick of the executor."""
 
@@ -31,8 +33,24 @@ class SimConfig:
         1.0,
         lo=0.05,
         hi=20.0,
-        doc="Simulated seconds per second; what is reached is on sim/real_time_factor.",
+        doc="Simulated seconds per second, with pacing auto at most; what is reached is on sim/real_time_factor.",
         live=True,
+    )
+    pacing: str = param(
+        "auto",
+        choices=PACINGS,
+        doc="fixed: at that factor; auto: slower while plans come late; lockstep: wait for each node in each step.",
+    )
+    lockstep_members: str = param(
+        "state_estimator diffusion_planner guidance_task_server action_executor",
+        doc="Nodes that lockstep waits for, with blanks between them.",
+    )
+    plan_latency: float = param(
+        0.02,
+        unit="s",
+        lo=0.0,
+        hi=1.0,
+        doc="Age of a plan's observation when it arrives: exactly so in lockstep, at most so with pacing auto.",
     )
     hold: bool = param(
         True,

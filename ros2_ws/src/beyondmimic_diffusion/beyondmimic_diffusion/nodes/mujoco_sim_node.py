@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from beyondmimic_msgs.msg import ExecutorState
+from beyondmimic_msgs.msg import ActionPlan, ExecutorState
 from geometry_msgs.msg import Vector3Stamped
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
@@ -30,8 +30,11 @@ from ..ros import qos
 from ..ros.cdr import ClockWriter, OdometryWriter
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import run
+from ..ros.lockstep_hub import LockstepHub
 from ..ros.parameters import NodeParameters
 from ..ros.polled import leave_clock_topic, set_sim_time
+from ..ros.raw_stamp import stamp_ns
+from ..sim.auto_pace import AutoPace
 from ..sim.entities import Entities
 from ..sim.gantry import Gantry
 from ..sim.mujoco_g1 import MujocoG1, Physics
@@ -44,6 +47,8 @@ from .sensor_faults import faulty
 from .simulated_robot import connect
 from .simulation_services import offer_services
 
+_PACE_PERIOD = 0.1
+"""How often the factor is looked at with ``pacing: auto`` [s]."""
 _LOW_FACTOR = 0.95
 """Below this real-time factor no latency figure means anything."""
 _ANSWER_TIME = 2.0
@@ -83,16 +88,26 @@ class MujocoSimNode(Node):
         self._steps = 0
         self._pacer = Pacer(config.real_time_factor)
         self._applied = config
+        self._auto: AutoPace | None = None
         self._requests: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self.parameters.on_change(lambda changed: self._requests.put(partial(self._change, changed)))
+        self._stop = threading.Event()
+        self._hub: LockstepHub | None = None
+        if config.pacing == "lockstep":
+            self._hub = LockstepHub(self, config.lockstep_members.split(), config.plan_latency, self._stop)
         self._robot = connect(self, config.robot_interface, config.imu_frame, config.unitree_domain)
         # Unitree's simulator publishes no /clock; neither does this one behind its DDS, unless it is asked to.
         self._keeps_time = config.robot_interface == "topics" or bool(self.get_parameter("use_sim_time").value)
+        if config.pacing == "auto" and self._keeps_time:  # who follows the wall's clock cannot be slowed
+            self._auto = AutoPace(config.real_time_factor, config.plan_latency)
+            self.create_subscription(ActionPlan, "plan", self._on_plan, qos.PLAN_INPUT, raw=True)
         self._executor_state: ExecutorState | None = None
         self.control = SimulationControl(self._restart)
-        self._stop = threading.Event()
         self._window = open_window(self.sim) if config.viewer else None
         self._make_topics(config)
+        if self._hub is not None:
+            self._hub.release()
+        self._factor_pub = self.create_publisher(Float32, "sim/real_time_factor", qos.STREAM)
         leave_clock_topic(self)
         self.heartbeat = Heartbeat(self, self._set_own_clock)
         self.diagnostics = Diagnostics(self)
@@ -129,13 +144,16 @@ class MujocoSimNode(Node):
         self._obstacles: ObstacleTopics | None = None
         if self._scene.obstacles:
             self._obstacles = ObstacleTopics(self, self._scene, self.sim, config.frame_id, config.announce_scene)
-        self._factor_pub = self.create_publisher(Float32, "sim/real_time_factor", qos.STREAM)
         self.create_subscription(ExecutorState, "executor/state", self._on_executor, qos.LATCHED)
         self.create_subscription(Vector3Stamped, "sim/push", self._on_push, qos.STREAM)
         self.create_service(Trigger, "sim/reset", self._on_reset)
         self.create_service(SetBool, "sim/pause", self._on_pause)
 
     # ------------------------------------------------------------ ROS callbacks
+
+    def _on_plan(self, data: bytes) -> None:
+        if self._auto is not None:
+            self._auto.plan_came(1e-9 * (self._now_ns - stamp_ns(data)))
 
     def _on_executor(self, msg: ExecutorState) -> None:
         self._executor_state = msg
@@ -188,7 +206,9 @@ class MujocoSimNode(Node):
             return
 
     def _run(self) -> None:
-        published = time.monotonic()
+        published = paced = time.monotonic()
+        if self._hub is not None:
+            self._hub.gather(self._now_ns)
         while not self._stop.is_set():
             self._serve()
             steps = self.control.due(slice_steps(self._chunk - self._steps % self._chunk))
@@ -200,6 +220,8 @@ class MujocoSimNode(Node):
             if self._obstacles is not None:
                 self._obstacles.look()
             self._publish()
+            if self._hub is not None:
+                self._hub.exchange(self._now_ns)
             self.heartbeat.beat()
             if self._window is not None:
                 self._window.draw()
@@ -207,7 +229,18 @@ class MujocoSimNode(Node):
                 published = time.monotonic()
                 self._factor_pub.publish(Float32(data=self._pacer.measured))
             self.control.passed()
-            self._pacer.wait(steps * self.sim.dt)
+            if self._auto is not None and time.monotonic() - paced >= _PACE_PERIOD:
+                self._pacer.aim(self._auto.update(time.monotonic() - paced, self._pacer.measured))
+                paced = time.monotonic()
+            if self._hub is None:
+                self._pacer.wait(steps * self.sim.dt)
+            else:
+                self._pacer.passed(steps * self.sim.dt)
+
+    @property
+    def _now_ns(self) -> int:
+        """Simulated time [ns]."""
+        return round(1e9 * self.sim.stamp)
 
     def _advance(self, steps: int) -> None:
         command = self._robot.command()
@@ -244,6 +277,8 @@ class MujocoSimNode(Node):
         before, self._applied = self._applied, config
         if config.real_time_factor != before.real_time_factor:
             self._pacer.set_factor(config.real_time_factor)
+            if self._auto is not None:
+                self._auto.most = config.real_time_factor
         if config.clock_offset != before.clock_offset:
             self.sim.data.time = max(0.0, self.sim.data.time + config.clock_offset - before.clock_offset)
         self.sim.set_physics(Physics(config.friction, config.mass_scale, config.payload))
@@ -278,6 +313,13 @@ class MujocoSimNode(Node):
         values = {"real_time_factor": factor, "simulated_time": self.sim.stamp, "gantry": self.gantry.strength}
         if self.control.phase is not Phase.PLAYING:
             return Diagnosis(Level.OK, self.control.phase.name.lower(), values)
+        if self._hub is not None:
+            waiting = ", ".join(self._hub.waiting_for)
+            return Diagnosis(Level.OK, f"in lockstep, waits for {waiting or 'nobody'}", values)
+        if self._auto is not None and self._auto.factor < _LOW_FACTOR * self._auto.most:
+            values["plan_time_ms"] = 1e3 * self._auto.plan_time
+            text = f"slowed to {factor:.2f} of real time: a plan takes {1e3 * self._auto.plan_time:.0f} ms here"
+            return Diagnosis(Level.WARN, text, values)
         if factor < _LOW_FACTOR * min(1.0, self.parameters.config.real_time_factor):
             return Diagnosis(Level.WARN, "slower than asked: latency figures mean nothing", values)
         return Diagnosis(Level.OK, "in time", values)

@@ -52,6 +52,12 @@ class Ticker:
         self._thread = threading.Thread(target=self._run, args=(priority, core, complain), name="tick", daemon=True)
         self._thread.start()
 
+    def turn(self) -> None:
+        """Tick once now, in the caller's thread: in lockstep, where the simulator says when, and no tick is late."""
+        self.late = 0.0
+        self.lateness.add(0.0)
+        self._tick()
+
     def stop(self) -> None:
         """Let the tick under way finish, and no other begin."""
         self._stop.set()
@@ -80,8 +86,11 @@ class Ticker:
             self.lateness.add(late)
             self.late = late
             self.worst = max(self.worst, late)
-            try:
-                self._work()
-                self.done += 1
-            except Exception as error:  # a bug must not silently end the stream of commands
-                self._failed(error)
+            self._tick()
+
+    def _tick(self) -> None:
+        try:
+            self._work()
+            self.done += 1
+        except Exception as error:  # a bug must not silently end the stream of commands
+            self._failed(error)

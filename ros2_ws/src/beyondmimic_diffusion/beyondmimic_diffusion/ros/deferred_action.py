@@ -12,6 +12,8 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
 
+from .lockstep import LockstepMember
+
 SUCCEEDED, ABORTED, CANCELED = "succeed", "abort", "canceled"
 """How a goal can end: the handle's transitions."""
 
@@ -36,6 +38,7 @@ class DeferredActionServer(ActionServer):
                 accepted and aborted with one.
             serving: Whether goals are taken at all now.
         """
+        self._lockstep: LockstepMember | None = getattr(node, "lockstep", None)
         super().__init__(
             node,
             action_type,
@@ -63,3 +66,5 @@ class DeferredActionServer(ActionServer):
             return result
 
         self.notify_execute(handle, finish)
+        if self._lockstep is not None:
+            self._lockstep.note_result()

@@ -29,6 +29,7 @@ from std_srvs.srv import Trigger
 from ..core.errors import BeyondMimicError
 from .diagnostics import Diagnostics, Heartbeat
 from .lifeline import ENDING_SIGNALS, end_with_start_up, on_ending_signals
+from .lockstep import join_lockstep
 from .output import GuardedOutput
 from .parameters import NodeParameters
 from .polled import PolledInputs, PolledSimTime, read_clock_as_bytes
@@ -61,6 +62,8 @@ class ManagedNode(LifecycleNode, Generic[C]):
             ConfigError: A parameter is unknown or not allowed.
         """
         super().__init__(name, **node_arguments)
+        self.active = False
+        self.lockstep = join_lockstep(self, lambda: self.active)
         self.parameters: NodeParameters[C] = NodeParameters(self, config_type)
         self._clock_input = PolledInputs(self, "clock_input")
         self.polled = PolledInputs(self)
@@ -71,7 +74,6 @@ class ManagedNode(LifecycleNode, Generic[C]):
         self.heartbeat = Heartbeat(self, None if self.sim_time is None else self.sim_time.refresh)
         self.diagnostics = Diagnostics(self)
         self.diagnostics.add("rate", self.heartbeat.diagnose)
-        self.active = False
         self._is_active = self.create_service(Trigger, f"{name}/is_active", self._on_is_active)
 
     def destroy_node(self) -> None:

@@ -94,7 +94,8 @@ class Reaching:
         self._start = start
         self._feedback: ReachWaypoint.Feedback | None = None
         self._client = stack.action_client(ReachWaypoint, "reach_waypoint")
-        stack.wait_for("action reach_waypoint", self._client.server_is_ready, _SERVER_PATIENCE)
+        stack.wait_for("action reach_waypoint", self._client.server_is_ready, _SERVER_PATIENCE, wait=stack.idle)
+        self._results = stack.results
         self._sent = self._client.send_goal_async(reach_goal(reach, start), feedback_callback=self._on_feedback)
         self._result: Any = None
         self.outcome: dict[str, Any] | None = None
@@ -103,12 +104,13 @@ class Reaching:
     def update(self, now: float) -> bool:
         """See :class:`Activity`."""
         self._stack.spin()
+        self._stack.wait_for_future(self._sent)
         if self._result is None and self._sent.done():
             handle = self._sent.result()
             if handle is None or not handle.accepted:
                 return self._end(ReachWaypoint.Result.UNKNOWN, "the goal was rejected")
             self._result = handle.get_result_async()
-        if self._result is not None and self._result.done():
+        if self._result is not None and self._stack.has_result(self._result, self._results):
             result = self._result.result().result
             return self._end(result.error_code, result.error_msg)
         if now > self._start + self._reach.timeout + _RESULT_PATIENCE:

@@ -16,6 +16,7 @@ from typing import Any
 from . import metrics
 from .goals import GoalResult, goal_problems, goal_results, goals_as_dicts
 from .recording import Recording
+from .slow_machine import slowed, too_slow
 
 SCHEMA = 1
 
@@ -58,9 +59,12 @@ def make_report(recording: Recording, failure: str = "") -> dict[str, Any]:
         "policy": recording.policy | {"folder": session.get("policy", "")},
         "seed": session.get("seed"),
         "messages_recorded": recording.message_count,
+        "pacing": session.get("pacing", "fixed"),
         "machine": machine(),
         "commit": commit(),
     }
+    if report["pacing"] == "lockstep":  # the wall's time is no part of the run: the same seed gives the same report
+        report["real_time_factor"] = report["machine"]["load_average"] = None
     problems = _problems(report, goals, failure)
     return report | {"healthy": not problems, "problems": problems}
 
@@ -68,7 +72,10 @@ def make_report(recording: Recording, failure: str = "") -> dict[str, Any]:
 def _problems(report: dict[str, Any], goals: list[GoalResult], failure: str) -> list[str]:
     """What makes the session a failure, in words."""
     problems = [failure] if failure else []
-    if report["falls"]:
+    slow = too_slow(report)
+    if slow and report["falls"]:
+        problems.append(f"the robot could not stay on its feet: {slow}")
+    elif report["falls"]:
         problems.append(f"the robot fell {report['falls']} time(s)")
     problems += goal_problems(goals)
     if report["contacts"]:
@@ -173,7 +180,7 @@ def as_table(report: dict[str, Any]) -> str:
             f"{_number(report['velocity_error'])} m/s (rms over 1 s: {_number(report['velocity_rms_1s'])} m/s)",
         ),
         ("yaw rate error", f"{_number(report['yaw_rate_error'])} rad/s"),
-        ("real-time factor", _number(report["real_time_factor"])),
+        ("real-time factor", "lockstep" if report["pacing"] == "lockstep" else _number(report["real_time_factor"])),
         ("plan compute", f"{_figures(compute, 'p50', 'p99', 'max')}, {report['plans']} plans"),
         ("plan slack", f"{_figures(slack, 'p50', 'p01')}, {report['plans_late']} late"),
         ("executor", f"{executor['missed']} of {executor['ticks']} ticks missed"),
@@ -191,6 +198,7 @@ def as_table(report: dict[str, Any]) -> str:
         answer = _figures(report["unitree"]["low_state_to_low_cmd_ms"], "p50", "p99", "max")
         rows.append(("LowState to LowCmd", f"{answer}, {report['unitree']['commands_measured']} commands"))
     lines += [f"{name:<24}{text}" for name, text in rows]
+    lines += [f"NOTE: {text}" for text in (slowed(report), too_slow(report)) if text]
     lines += [f"PROBLEM: {text}" for text in report["problems"]]
     return "\n".join(lines)
 

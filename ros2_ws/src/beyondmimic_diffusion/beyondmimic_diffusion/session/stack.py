@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,22 +23,24 @@ from std_srvs.srv import Trigger
 
 from ..bringup import Bringup
 from ..core.errors import BeyondMimicError
-from ..graph import BringupArguments
 from ..ros import qos
 from ..ros.conversions import time_to_msg
 from ..ros.transport import use_sockets
-from .console import Console
+from .lockstep import LockstepRecorder
 from .mcap_file import McapFile
+from .node_log import NodeLog
 from .recorder import Recorder
 
 POLL = 0.02
 """How often the recording's queues are emptied [s]."""
 _SERVICE_PATIENCE = 3.0
 """[s]."""
+_IDLE = 0.002
+"""[s]."""
+_ANSWER_PATIENCE = 10.0
+"""How long time stands still in lockstep for the answer to a goal [s]."""
 _CALLBACKS = 3
 """Feedback, status and result of a goal; at 50 calls a second nothing piles up."""
-_LAST_LINES = 12
-_BAD = ("[ERROR]", "[FATAL]", "Traceback")
 
 
 class SessionError(BeyondMimicError):
@@ -53,7 +54,15 @@ class Interrupted(Exception):  # noqa: N818  not an error
 class Stack:
     """Processes, recorder and the session's own node. Make it with :func:`running_stack`."""
 
-    def __init__(self, bringup: Bringup, file: McapFile, log: NodeLog, stop: threading.Event, simulated_time: bool):
+    def __init__(
+        self,
+        bringup: Bringup,
+        file: McapFile,
+        log: NodeLog,
+        stop: threading.Event,
+        simulated_time: bool,
+        lockstep: bool = False,
+    ):
         """
         Args:
             bringup: Already started.
@@ -61,6 +70,7 @@ class Stack:
             log: What the nodes write.
             stop: Set when the operator wants to leave.
             simulated_time: Whether there is a ``/clock``; otherwise time is the wall's.
+            lockstep: Whether the session takes turns with the nodes.
         """
         self._bringup = bringup
         self._simulated_time = simulated_time
@@ -71,7 +81,8 @@ class Stack:
         self._node = rclpy.create_node("session", start_parameter_services=False, enable_rosout=False)
         self._ros_executor = SingleThreadedExecutor()
         self._ros_executor.add_node(self._node)
-        self.recorder = Recorder(self._listener, file)
+        self._seat = LockstepRecorder(self._listener, self._node, file) if lockstep else None
+        self.recorder = self._seat or Recorder(self._listener, file)
         self._command_pub = self._node.create_publisher(TwistStamped, "cmd_vel", qos.ORDER)
         self._e_stop_pub = self._node.create_publisher(Bool, "e_stop_request", qos.ORDER)
         self._command = TwistStamped()
@@ -82,6 +93,9 @@ class Stack:
         if wanted == self._plans:
             return
         self._plans = wanted
+        if self._seat is not None:  # a frozen member would stop time
+            self._seat.mute("" if wanted else "diffusion_planner")
+            return
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._bringup.processes["diffusion_planner"], signal.SIGCONT if wanted else signal.SIGSTOP)
 
@@ -103,8 +117,50 @@ class Stack:
             Interrupted: The operator wants to leave.
             SessionError: A process has ended.
         """
+        if self._seat is not None:
+            self._seat.next_turn(self._check)
+            return
         self._stop.wait(POLL)
         self.recorder.poll()
+        self._check()
+
+    def idle(self) -> None:
+        """Let the wall's time pass, for something that does not depend on robot time; in lockstep that stands still.
+
+        Raises:
+            Interrupted, SessionError: As :meth:`step`.
+        """
+        if self._seat is None:
+            self.step()
+            return
+        self._check()
+        self._ros_executor.spin_once(timeout_sec=_IDLE)
+
+    def wait_for_future(self, future: Any) -> None:
+        """In lockstep: have the answer of another node before time goes on. Otherwise it is looked at now and then."""
+        until = time.monotonic() + _ANSWER_PATIENCE
+        while self._seat is not None and not future.done() and time.monotonic() < until:
+            self.idle()
+
+    @property
+    def results(self) -> int:
+        """How many results of actions have been sent; 0 without lockstep, where nobody counts them."""
+        return 0 if self._seat is None else self._seat.results
+
+    def has_result(self, result: Any, before: int) -> bool:
+        """Whether an action has ended. In lockstep it has when its server says so, not when the result comes.
+
+        Args:
+            result: Future of the client.
+            before: :attr:`results` when the goal was sent.
+        """
+        if self._seat is not None:
+            if self._seat.results == before:
+                return False
+            self.wait_for_future(result)
+        return bool(result.done())
+
+    def _check(self) -> None:
         if self._stop.is_set():
             raise Interrupted
         ended = self._bringup.failed()
@@ -112,8 +168,22 @@ class Stack:
             name, code = ended
             raise SessionError(f"{name} has ended with exit code {code}. Its last lines:\n{self._log.last_lines(name)}")
 
-    def wait_for(self, what: str, ready: Callable[[], bool], patience: float, detail: Callable[[], str] = str) -> None:
+    def wait_for(
+        self,
+        what: str,
+        ready: Callable[[], bool],
+        patience: float,
+        detail: Callable[[], str] = str,
+        wait: Callable[[], None] | None = None,
+    ) -> None:
         """Record until something is the case.
+
+        Args:
+            what: Is waited for.
+            ready: Whether it is there.
+            patience: [s].
+            detail: Said where it does not come.
+            wait: :meth:`idle` for what does not depend on robot time; by default :meth:`step`.
 
         Raises:
             SessionError: It did not come within ``patience`` [s].
@@ -122,7 +192,7 @@ class Stack:
         while not ready():
             if time.monotonic() > until:
                 raise SessionError(f"{what}: not after {patience:.0f} s. {detail()}".rstrip())
-            self.step()
+            (wait or self.step)()
 
     def sim_time(self) -> float:
         """Time of the stack [s]: simulated, and 0 before the first ``/clock`` message; or the wall's."""
@@ -150,12 +220,12 @@ class Stack:
         """
         client = self._node.create_client(Trigger, service)
         try:
-            self.wait_for(f"service {service}", client.service_is_ready, 10.0)
+            self.wait_for(f"service {service}", client.service_is_ready, 10.0, wait=self.idle)
             future = client.call_async(Trigger.Request())
             until = time.monotonic() + patience
             while not future.done() and time.monotonic() < until:
                 self._ros_executor.spin_once(timeout_sec=0.0)
-                self.step()
+                self.idle()
             answer = future.result() if future.done() else None
             if answer is None:
                 raise SessionError(f"service {service} did not answer within {patience:.0f} s")
@@ -184,80 +254,44 @@ class Stack:
         self._command_pub.publish(self._command)
 
 
-class NodeLog:
-    """Keeps what the nodes write in a file, and shows the lines that report trouble."""
-
-    def __init__(self, path: Path, console: Console):
-        """
-        Args:
-            path: File to write.
-            console: Where trouble is shown.
-        """
-        self._file = path.open("w")
-        self._console = console
-        self._lines: deque[str] = deque(maxlen=400)
-        self._lock = threading.Lock()
-        self.quiet = False
-        """Show nothing any more: while shutting down, complaints are to be expected."""
-
-    def take(self, line: str) -> None:
-        """One line, as ``[node] text``; called from the threads that read the processes."""
-        with self._lock:
-            if self._file.closed:
-                return
-            with contextlib.suppress(OSError):  # on a full disk the nodes must still be read, or they wait to write
-                self._file.write(line + "\n")
-            self._lines.append(line)
-        if not self.quiet and any(mark in line for mark in _BAD):
-            self._console.say(line)
-
-    def last_lines(self, node: str) -> str:
-        """The last lines of one node."""
-        with self._lock:
-            own = [line for line in self._lines if line.startswith(f"[{node}]")]
-        return "\n".join(own[-_LAST_LINES:]) or "(it wrote nothing)"
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock, contextlib.suppress(OSError):
-            self._file.close()
-
-
 @contextmanager
 def running_stack(
-    arguments: BringupArguments, out: Path, console: Console, stop: threading.Event, metadata: dict[str, str]
+    bringup: Bringup,
+    log: NodeLog,
+    out: Path,
+    stop: threading.Event,
+    simulated_time: bool,
+    lockstep: bool,
+    metadata: dict[str, str],
 ) -> Iterator[Stack]:
-    """Start everything, hand it over, and end everything again however the block is left.
+    """Listen to a stack that was started, and finish its recording however the block is left.
 
     Args:
-        arguments: For the processes.
-        out: Folder for ``session.mcap`` and ``nodes.log``.
-        console: Where trouble is shown.
+        bringup: Its processes.
+        log: What they write; it is quiet from the end of the block on.
+        out: Folder for ``session.mcap``.
         stop: Set when the operator wants to leave.
+        simulated_time: Whether there is a ``/clock``.
+        lockstep: Whether the session takes turns with the nodes.
         metadata: Written into the recording when the session is over; the block fills it.
     """
     from .recording import METADATA
 
-    log = NodeLog(out / "nodes.log", console)
     file = McapFile(out / "session.mcap")
     use_sockets()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     stack: Stack | None = None
     try:
-        with Bringup(arguments, say=log.take) as bringup:
-            try:
-                stack = Stack(bringup, file, log, stop, arguments.sim_time)
-                yield stack
-            finally:
-                log.quiet = True
-                if stack is not None:
-                    stack.close()
+        stack = Stack(bringup, file, log, stop, simulated_time, lockstep)
+        yield stack
     finally:
+        log.quiet = True
+        if stack is not None:
+            stack.close()
         rclpy.try_shutdown()
         with contextlib.suppress(OSError):  # a full disk; the recorder has said so
             file.add_metadata(METADATA, metadata)
         file.close()
-        log.close()
 
 
 def describe(message: Any | None) -> str:

@@ -55,14 +55,14 @@ class Leg:
 
 
 STANDARD = (
-    Leg("stand", 5.0),
+    Leg("stand", 3.0),
     Leg("forward", 8.0, vx=0.5),
     Leg("back", 8.0, vx=-0.3),
     Leg("left", 8.0, vy=0.2),
     Leg("right", 8.0, vy=-0.2),
     Leg("turn left", 8.0, yaw_rate=0.5),
     Leg("turn right", 8.0, yaw_rate=-0.5),
-    Leg("stop", 7.0),
+    Leg("stop", 9.0),
 )
 """The joystick tour: a minute that asks for everything once. The speeds lie inside the walker's own reach."""
 

@@ -38,6 +38,10 @@ class Pacer:
         self._factor = factor
         self.pause()
 
+    def aim(self, factor: float) -> None:
+        """As :meth:`set_factor`, but go on measuring and making up for delays: for small changes, again and again."""
+        self._factor = factor
+
     @property
     def measured(self) -> float:
         """Real-time factor over the last second; the factor aimed at before anything was measured."""
@@ -62,6 +66,15 @@ class Pacer:
         until = max(self._due, self._before + simulated / (_HURRY * self._factor))
         if until > now:
             self._sleep(until - now)
+        self._mark()
+
+    def passed(self, simulated: float) -> None:
+        """So much simulated time has passed at its own pace, as in lockstep; it is only measured [s]."""
+        self._simulated += simulated
+        self._due = self._now()
+        self._mark()
+
+    def _mark(self) -> None:
         self._before = now = self._now()
         self._marks.append((now, self._simulated))
         while now - self._marks[0][0] > _WINDOW and len(self._marks) > 2:

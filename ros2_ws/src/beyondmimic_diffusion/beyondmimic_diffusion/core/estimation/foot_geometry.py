@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import mujoco
 import numpy as np
 
 from ..robot import g1
+from ..robot.lazy_mujoco import mujoco
 from ..robot.model import load_model
 from ..types import Array
 from .contact import POINTS_PER_FOOT, SOLE_POINTS

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import mujoco
 import numpy as np
 
 from ..types import Array, RobotState
 from . import g1
+from .lazy_mujoco import mujoco
 from .model import load_model
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-import mujoco
 import numpy as np
 
 from ..errors import RobotModelError
 from . import g1
+from .lazy_mujoco import mujoco
 
 _PACKAGE = "mjlab"
 _MJCF_IN_PACKAGE = Path("asset_zoo/robots/unitree_g1/xmls/g1.xml")
