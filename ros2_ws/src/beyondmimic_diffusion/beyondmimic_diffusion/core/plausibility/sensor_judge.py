@@ -124,7 +124,8 @@ def _finite(readings: Readings) -> Iterator[Finding]:
         bad = int(np.count_nonzero(~np.isfinite(values).all(axis=1)))
         if name == "velocity" and np.isnan(values).all():
             yield Finding(
-                spoken, f"NaN in all of the last {bad} samples, rad/s expected; joint_states is sent without velocities"
+                "joint velocities",
+                f"NaN in all of the last {bad} samples, rad/s expected; joint_states is sent without velocities",
             )
         elif bad:
             yield Finding(
