@@ -1,4 +1,4 @@
-"""What the simulated robot's sensors read is plausible: standing, falling, thrown about, put back, at the shipped rates."""
+"""What the simulated robot's sensors read is plausible: standing, falling, thrown about, put back."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ from ..core.errors import BeyondMimicError
 from ..core.types import Array, ImuSample, JointCommand, JointSample
 from ..ros import qos
 from ..ros.cdr import ImuReader, JointCommandWriter, JointStateReader, JointStateWriter
-from ..ros.conversions import JointMap
 from ..ros.cdr.readers import Reader
+from ..ros.conversions import JointMap
 from ..ros.polled import Companion, PolledInputs
 from ..ros.publisher_types import wrong_type
 
