@@ -174,6 +174,8 @@ def test_a_recorded_session_replays_as_isaac_sim_and_each_state_is_the_recorded_
         assert (turned.x, turned.y, turned.z) == pytest.approx(tuple(truth.gyro), abs=1e-9)
         moved = max(moved, float(np.linalg.norm(truth.qpos[:2])))
     assert moved > 0.02  # it did sway: a constant would not have passed
+    assert estimator._watch._judge.ready
+    assert estimator._watch._judge.findings() == []
 
 
 def test_the_estimator_lives_in_the_time_of_the_recording(ros, estimator):

@@ -307,8 +307,8 @@ def test_lower_limits_count_for_the_command_in_force_too(ros, started):
 def test_a_sticks_feel_changes_at_once_and_the_pad_needs_not_be_let_go_of(ros, rig, name, value, stick, share):
     publisher = rig.publisher(Joy, "joy", qos.SENSOR_INPUT)
     pad = lambda forward, held: Joy(axes=[0.0, forward, *[0.0] * 4], buttons=[0, 0, 0, 0, int(held), 0])  # noqa: E731
-    publisher.publish(pad(0.0, False))
-    ros.until(lambda: rig.node._joy._seen_neutral)
+    ros.until(lambda: "never pressed" in rig.node._joy.words, lambda: publisher.publish(pad(0.0, False)))
+    ros.until(lambda: "held" in rig.node._joy.words, lambda: publisher.publish(pad(0.0, True)))
     assert change(ros, "guidance_task_server", f"joy.{name}", value).successful
     forward = rig.node.parameters.config.limits.forward
     ros.until(

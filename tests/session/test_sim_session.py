@@ -14,7 +14,9 @@ import pytest
 pytest.importorskip("rclpy", reason="the session runs over ROS 2")
 
 from beyondmimic_diffusion.sim_session import INTERRUPTED, REFUSED, main, parse
+from diagnostic_msgs.msg import DiagnosticArray
 from mcap.reader import make_reader
+from rclpy.serialization import deserialize_message
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICY = Path(os.environ.get("BEYONDMIMIC_TEST_POLICY", ROOT / "policies" / "walk"))
@@ -99,10 +101,21 @@ def test_a_short_session_walks_reports_and_leaves_nothing_running(tmp_path):
         *("/clock", "/joint_states", "/imu/data", "/odom", "/robot_state", "/cmd_vel", "/guidance/active", "/plan"),
         *("/applied_joint_commands", "/executor/state", "/planner/status", "/ground_truth/odom", "/diagnostics", "/tf"),
     }
+    assert {text for text in sensors_said(tmp_path) if "so far" not in text and "yet" not in text} == {"plausible"}
     assert {path.name for path in tmp_path.glob("*.png")} == {"velocity.png", "path.png", "timing.png"}
     assert nodes_of(os.environ["ROS_DOMAIN_ID"]) == []
     mapped = in_use()
     assert [name for name in shared_files() - before if name not in mapped] == []
+
+
+def sensors_said(folder: Path) -> set[str]:
+    """What the state estimator said of the sensors and of its estimate, by the recording."""
+    with (folder / "session.mcap").open("rb") as stream:
+        arrays = [
+            deserialize_message(message.data, DiagnosticArray)
+            for _, _, message in make_reader(stream).iter_messages(["/diagnostics"])
+        ]
+    return {s.message for array in arrays for s in array.status if s.name == "state_estimator: sensors"}
 
 
 def plans_of(folder: Path) -> list[tuple[int, bytes]]:

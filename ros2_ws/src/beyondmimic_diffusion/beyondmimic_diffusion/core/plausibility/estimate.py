@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..types import RobotState
@@ -24,7 +26,7 @@ def implausible_estimate(state: RobotState, on_level_floor: bool = True) -> str:
     parts = (state.root_pos_w, state.root_quat_w, state.root_lin_vel_w, state.root_ang_vel_w)
     if not all(np.isfinite(part).all() for part in parts):
         return "the estimate holds NaN or infinity; a sensor feeds them in"
-    height, speed = float(state.root_pos_w[2]), float(np.linalg.norm(state.root_lin_vel_w))
+    height, speed = float(state.root_pos_w[2]), math.hypot(*state.root_lin_vel_w)
     if speed > _FASTEST:
         return (
             f"the estimate moves at {speed:.1f} m/s, at most {_FASTEST:g} expected; "

@@ -13,6 +13,8 @@ from .sensor_window import Readings
 _DEGREES = 180.0 / np.pi
 _BEYOND = 0.35
 """How far outside its range a joint may read [rad]; arming is stricter."""
+LEAST_LEAP = 0.1
+"""No step below this is a leap [rad]."""
 _SUM_OF_MOVES = 0.05
 """Joints that moved less than this in total say nothing about velocities [rad]."""
 _FROZEN_MOVE = 0.15
@@ -43,7 +45,7 @@ class JointChecks:
 
     def leaps(self, step: Array, dt: float | Array) -> Array:
         """By how much steps [rad] are beyond what motors turn within dt [s]; shape of ``step``, positive: a leap."""
-        return np.abs(step) - (0.1 + 1.5 * self._fastest * dt)
+        return np.abs(step) - (LEAST_LEAP + 1.5 * self._fastest * dt)
 
     def temperature(self, measured: Array) -> Iterator[Finding]:
         """What cannot be right about temperatures [degC], shape (J,)."""

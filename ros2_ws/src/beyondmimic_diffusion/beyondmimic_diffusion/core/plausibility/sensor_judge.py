@@ -18,7 +18,7 @@ import numpy as np
 from ..types import Array, ImuSample, JointSample
 from .finding import Finding
 from .imu_checks import check_imu, orientation_leaps
-from .joint_checks import JointChecks
+from .joint_checks import LEAST_LEAP, JointChecks
 from .sensor_window import Readings, SensorWindow
 from .stamp_order import StampOrder
 
@@ -115,6 +115,8 @@ class SensorJudge:
         if orientation_leaps(quat, imu.quat_w):
             return True
         step = np.abs(joints.position - position)
+        if not step.max() > LEAST_LEAP:
+            return False
         return bool(np.median(step) > _PUT_ELSEWHERE and self._joints.leaps(step, _LEAP_TIME).max() > 0.0)
 
 
