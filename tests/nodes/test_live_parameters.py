@@ -411,7 +411,7 @@ def test_simulated_time_passes_no_faster_than_it_was_asked_to(ros, started):
     ros.spin(0.2)
     simulated, steady = node.sim.stamp, time.monotonic()
     ros.spin(1.0)
-    assert node.sim.stamp - simulated <= 0.1 * (time.monotonic() - steady) + 0.05  # a slice, and a delay made up for
+    assert node.sim.stamp - simulated < 0.5 * (time.monotonic() - steady)  # before, it was as much as the steady time
 
 
 def test_sensors_fail_and_the_clock_jumps_when_asked_to(ros, started):
