@@ -133,6 +133,20 @@ def test_the_executor_refuses_to_arm_and_to_release_with_the_same_sentence(
     assert not answer.success and sentence in answer.message, answer.message
 
 
+def test_a_second_publisher_whose_messages_cannot_be_used_is_complained_about_until_it_is_gone(
+    ros, driver, manifest_folder
+):
+    node = ros.make(ActionExecutorNode, {"policy": str(manifest_folder), "realtime_priority": 0})
+    ros.connected(driver.imu_pub)
+    wrong = JointState(name=["elbow"], position=[0.0])
+    ros.until(node._robot.sample_trouble, lambda: driver.joint_pub.publish(wrong))
+    for _ in range(10):
+        driver.sample()
+        ros.spin(0.02)
+    assert "are missing; it names ['elbow']" in node._robot.sample_trouble()
+    ros.until(lambda: not node._robot.sample_trouble(), driver.sample)
+
+
 def test_the_executor_wants_to_have_seen_half_a_second_before_it_arms(ros, robot, manifest_folder):
     node = ros.make(ActionExecutorNode, {"policy": str(manifest_folder), "realtime_priority": 0})
     ros.connected(robot.imu_pub)

@@ -29,6 +29,8 @@ SAME_STAMP = 1e-6
 """Stamps closer than this are of one measurement [s]."""
 _COMPLAINT_PERIOD = 1.0
 """How often refused samples are reported [s]."""
+_FORGIVEN = 50
+"""So many good messages in a row end a complaint about a topic."""
 COMMAND_TYPES = ("gains", "joint_state")
 """``gains``: ``motor_command`` with kp and kd; ``joint_state``: Isaac's ``joint_command``, gains in the simulator."""
 
@@ -127,7 +129,8 @@ class _Samples:
         self.refused = 0
         """Messages that could not be used."""
         self.wrong: dict[str, str] = {}
-        """By topic: why its newest message could not be used."""
+        """By topic: why one of its newest messages could not be used."""
+        self._good: dict[str, int] = {}
         self._complaint = ""
         self._timer = node.create_timer(
             _COMPLAINT_PERIOD, self._complain, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -151,9 +154,12 @@ class _Samples:
         except BeyondMimicError as error:
             self.refused += 1
             self._complaint = self.wrong[topic] = str(error)
+            self._good[topic] = 0
             return None
-        if self.wrong:
-            self.wrong.pop(topic, None)
+        if topic in self.wrong:
+            self._good[topic] += 1
+            if self._good[topic] >= _FORGIVEN:  # not at once: a second publisher may be the one that is right
+                del self.wrong[topic]
         return sample
 
     def _complain(self) -> None:
