@@ -38,9 +38,10 @@ def policy_weights(folder: Path) -> dict[str, Any]:
     wanted = StateActionDenoiser(DenoiserConfig(**manifest.network)).state_dict().keys()
     missing = sorted(wanted - weights.keys())
     if missing:
+        share = f"{len(missing)} of {len(wanted)} are missing"
         raise ArtifactError(
-            f"{folder / ONNX_FILE} holds no weights named {missing[:3]} ({len(missing)} of {len(wanted)} are missing): it "
-            "was exported in a form that computes them in advance (export_form.py); start from its checkpoint instead"
+            f"{folder / ONNX_FILE} holds no weights named {missing[:3]} ({share}); "
+            "it was exported in a form that computes them in advance (export_form.py); start from its checkpoint instead"
         )
     return {
         "ema": {"step": 0, **{f"weights.{name}": value for name, value in weights.items()}},
