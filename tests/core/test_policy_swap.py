@@ -99,7 +99,15 @@ class Named:
         self.track.newest_stamp = state.stamp
         return True
 
-    def arrived(self, age):
+    trouble, period = "", 0.04
+
+    def sent(self, age):
+        pass
+
+    def took(self, time):
+        pass
+
+    def spent(self, elapsed):
         pass
 
     def plan(self, goals, seq):

@@ -1,4 +1,7 @@
-"""The weights of an exported policy, read back from its ONNX file: to go on training without its checkpoint."""
+"""The weights of an exported policy, read back from its ONNX file: to go on training without its checkpoint.
+
+Only of files whose graph is the network as it is trained, as that of ``policies/walk``.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Any
 
 import onnx
 import torch
+from beyondmimic_diffusion.core.diffusion.denoiser import DenoiserConfig, StateActionDenoiser
 from beyondmimic_diffusion.core.engine import PolicyManifest
 from beyondmimic_diffusion.core.engine.onnx_backend import ONNX_FILE
 from beyondmimic_diffusion.core.errors import ArtifactError
@@ -21,7 +25,7 @@ def policy_weights(folder: Path) -> dict[str, Any]:
         folder: Policy folder with manifest and ONNX file.
 
     Raises:
-        ArtifactError: No manifest, no readable ONNX file, or weights that are not there under their names.
+        ArtifactError: No manifest, no readable ONNX file, or a graph that does not hold all weights.
     """
     manifest = PolicyManifest.load(folder)
     try:
@@ -31,6 +35,14 @@ def policy_weights(folder: Path) -> dict[str, Any]:
     stored = {item.name: torch.from_numpy(numpy_helper.to_array(item).copy()) for item in graph.initializer}
     weights = {name: value for name, value in stored.items() if not name.startswith("onnx::")}
     weights |= _folded(graph, stored)
+    wanted = StateActionDenoiser(DenoiserConfig(**manifest.network)).state_dict().keys()
+    missing = sorted(wanted - weights.keys())
+    if missing:
+        share = f"{len(missing)} of {len(wanted)} are missing"
+        raise ArtifactError(
+            f"{folder / ONNX_FILE} holds no weights named {missing[:3]} ({share}); "
+            "it was exported in a form that computes them in advance (export_form.py); start from its checkpoint instead"
+        )
     return {
         "ema": {"step": 0, **{f"weights.{name}": value for name, value in weights.items()}},
         "network_config": dict(manifest.network),
