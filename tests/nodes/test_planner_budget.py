@@ -36,18 +36,22 @@ def said(planner):
 
 
 def test_the_status_names_passes_budget_and_reason(ros, adjustable, monkeypatch):
-    monkeypatch.setattr(diffusion_planner_node, "try_plans", cost(0.003, 0.0055))  # 4: 25 ms, 3: 19.5 ms of 20 ms
+    monkeypatch.setattr(diffusion_planner_node, "try_plans", cost(0.003, 0.0027))  # 4: 13.8 ms, 3: 11.1 ms of 12 ms
     status = said(Session(ros, adjustable))
     assert status.denoise_steps_used == 3
-    assert status.budget_ms == pytest.approx(20.0)
-    assert status.budget_note == ("onnx; 3 passes (2 .. 4): 19.5 ms a plan of 20.0 ms; 4 passes would take 25.0 ms")
+    assert status.budget_ms == pytest.approx(12.0)  # 0.6 of the promised 20 ms
+    assert status.budget_note == ("onnx; 3 passes (2 .. 4): 11.1 ms a plan of 12.0 ms; 4 passes would take 13.8 ms")
 
 
-def test_a_larger_share_of_the_step_is_a_larger_budget(ros, adjustable, monkeypatch):
-    monkeypatch.setattr(diffusion_planner_node, "try_plans", cost(0.003, 0.0055))
-    status = said(Session(ros, adjustable, budget_share=0.7))
-    assert status.denoise_steps_used == 4
-    assert status.budget_ms == pytest.approx(28.0)
+@pytest.mark.parametrize(
+    ("changes", "milliseconds"),
+    [({"budget_share": 0.2}, 8.0), ({"planner.latency": 0.03}, 18.0), ({"planner.latency": 0.06}, 20.0)],
+)
+def test_the_budget_is_a_share_of_the_step_and_no_more_than_the_latency_allows(
+    ros, adjustable, monkeypatch, changes, milliseconds
+):
+    monkeypatch.setattr(diffusion_planner_node, "try_plans", cost(0.0, 0.001))
+    assert said(Session(ros, adjustable, **changes)).budget_ms == pytest.approx(milliseconds)
 
 
 def test_passes_by_parameter_win_over_the_budget(ros, adjustable, monkeypatch):

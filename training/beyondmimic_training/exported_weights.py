@@ -40,8 +40,8 @@ def policy_weights(folder: Path) -> dict[str, Any]:
     if missing:
         share = f"{len(missing)} of {len(wanted)} are missing"
         raise ArtifactError(
-            f"{folder / ONNX_FILE} holds no weights named {missing[:3]} ({share}); "
-            "it was exported in a form that computes them in advance (export_form.py); start from its checkpoint instead"
+            f"{folder / ONNX_FILE} holds no weights named {missing[:3]} ({share}); it "
+            "was exported in a form that computes them in advance (export_form.py); start from its checkpoint instead"
         )
     return {
         "ema": {"step": 0, **{f"weights.{name}": value for name, value in weights.items()}},

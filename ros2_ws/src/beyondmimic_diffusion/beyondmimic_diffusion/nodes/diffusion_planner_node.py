@@ -54,6 +54,11 @@ _PATH_EVERY = 4
 _RESTART_PAUSE = 2.0
 """Least time between two restarts of a planning thread that ended by itself [s, steady]."""
 
+_COMPUTE_OF_LATENCY = 0.6
+"""Share of a plan's promised latency that computing it may take; the rest is the way of states and plans."""
+_SHORTEST_PROMISE = 0.02
+"""One set-point: a plan that promises less is played from its first set-point all the same [s]."""
+
 
 @dataclass(frozen=True)
 class DiffusionPlannerConfig:
@@ -139,8 +144,10 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
 
     @property
     def _allowance(self) -> float:
-        """Time that a plan may take [s]."""
-        return self.parameters.config.budget_share * self.parameters.config.step_dt
+        """Time that a plan may take [s]: a share of the step, and no more of the latency that plans promise."""
+        config = self.parameters.config
+        promised = max(config.planner.latency, _SHORTEST_PROMISE)
+        return min(config.budget_share * config.step_dt, _COMPUTE_OF_LATENCY * promised)
 
     def _try_plans(self, policy: LoadedPolicy) -> PlanCost:
         config = self.parameters.config
