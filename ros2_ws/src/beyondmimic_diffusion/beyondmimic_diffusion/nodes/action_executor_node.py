@@ -110,6 +110,8 @@ class ActionExecutorNode(Node):
         self._make_topics()
         self._strangers: list[str] = []
         self._writers = WriterWatch()
+        self._planners: list[str] = []
+        self._plan_writers = WriterWatch()
         self._guard = self.create_timer(_GUARD_PERIOD, self._look_for_writers, clock=_STEADY)
         self.heartbeat = Heartbeat(self)
         self.diagnostics = Diagnostics(self)
@@ -188,16 +190,25 @@ class ActionExecutorNode(Node):
         """Two that command the same motors are a fault of whoever started them; nobody can balance like that."""
         if self._lease.closed:
             return
+        self._look_for_planners()
         known = bool(self._strangers)
         others = self._robot.other_writers(("supervisor",), (self._lease.supervisor_pid,))
         self._strangers = self._writers.look(others)
         if self._strangers and not known:
             self._log.error(f"{', '.join(self._strangers)} commands the motors beside this node; end it")
-            self._requests.put(self._stop_for_writers)
+            self._requests.put(partial(self._stop_for, Reason.SECOND_WRITER))
 
-    def _stop_for_writers(self) -> None:
+    def _look_for_planners(self) -> None:
+        """Nodes of several names that publish plans: one restarted under its own name is none of them."""
+        known = bool(self._planners)
+        names = {f"{i.node_namespace.rstrip('/')}/{i.node_name}" for i in self.get_publishers_info_by_topic("plan")}
+        self._planners = self._plan_writers.look(sorted(names) if len(names) > 1 else [])
+        if self._planners and not known:
+            self._log.error(f"plans come from {' and '.join(self._planners)}; end all but one")
+
+    def _stop_for(self, reason: Reason) -> None:
         if self._executor.mode is not ExecutorMode.DISARMED:
-            self._executor.e_stop(Reason.SECOND_WRITER)
+            self._executor.e_stop(reason)
 
     def _ask(self, action: Callable[[], tuple[bool, str]], response: R) -> R:
         """Let the next tick do it, and wait for its answer; what no tick has begun in time is never done."""
@@ -219,6 +230,8 @@ class ActionExecutorNode(Node):
             if verdict is PlanVerdict.ACCEPTED:
                 self._statistics.plan_came(plan, now)
             else:
+                if verdict is PlanVerdict.REPEATED_ID and self._planners:
+                    self._stop_for(Reason.SECOND_PLANNER)
                 self._refused += 1
                 self._log.warning(f"plan refused: {verdict.value}", throttle_duration_sec=1.0)
         samples = self._robot.read()
@@ -243,6 +256,8 @@ class ActionExecutorNode(Node):
     def _arm(self) -> tuple[bool, str]:
         if self._strangers:
             return False, self._second_writer()
+        if self._planners:
+            return False, self._second_planner()
         if not self._lease.ask():
             return (
                 False,
@@ -292,9 +307,14 @@ class ActionExecutorNode(Node):
         """Refused until whatever asked for it, or forbids to arm, is gone."""
         if self._strangers:
             return False, self._second_writer()
+        if self._planners:
+            return False, self._second_planner()
         if self._stops.held():
             return False, self._stops.held()
         return self._executor.reset_e_stop(self._loop_clock.now(), self._state)
+
+    def _second_planner(self) -> str:
+        return f"plans come from {' and '.join(self._planners)}; end all but one, then arm"
 
     def _second_writer(self) -> str:
         return f"{Reason.SECOND_WRITER.sentence}: {', '.join(self._strangers)}; end it, then arm"

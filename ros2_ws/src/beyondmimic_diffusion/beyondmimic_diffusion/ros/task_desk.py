@@ -220,7 +220,7 @@ class TaskDesk:
         if now - job.floor_checked < _FLOOR_PERIOD:
             return
         job.floor_version, job.floor_checked = store.floor_version, now
-        planner.update_map(store.floor((state.root_pos_w[:2], task.target_xy_w)))
+        planner.update_map(store.floor((state.root_pos_w[:2], task.target_xy_w), planner.config.reach))
 
     def _feed_back(self, job: Job, update: TaskUpdate, state: RobotState) -> None:
         now = time.monotonic()
