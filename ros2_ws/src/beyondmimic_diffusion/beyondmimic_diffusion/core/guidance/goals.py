@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import GoalError
 from ..types import Array
-from .ranges import MAX_DISTANCE, MAX_SPEED, MAX_WEIGHT, MAX_YAW_RATE
+from .ranges import MAX_AHEAD, MAX_DISTANCE, MAX_SPEED, MAX_WEIGHT, MAX_YAW_RATE
 
 if TYPE_CHECKING:
     from .sdf import SignedDistance
@@ -145,6 +145,8 @@ class KeyframeGoal(Goal):
             raise GoalError(f"KeyframeGoal.frame = '{self.frame}'; allowed are 'local' and 'world'")
         if not math.isfinite(self.due) or not math.isfinite(self.hold) or self.hold < 0.0:
             raise GoalError(f"KeyframeGoal: due {self.due} and hold {self.hold} must be finite, hold not negative")
+        if self.hold > MAX_AHEAD:
+            raise GoalError(f"KeyframeGoal.hold = {self.hold:g} s; up to {MAX_AHEAD:g} s is plausible; a unit error?")
         count = len(self.key_points)
         try:
             shape = np.shape(self.positions)

@@ -13,6 +13,8 @@ MAX_YAW_RATE = 4.0
 """Likewise [rad/s]."""
 MAX_DISTANCE = 1000.0
 """Likewise, from the world's origin, and to the farthest surface of a distance grid [m]."""
+MAX_AHEAD = 3600.0
+"""Likewise, how far ahead a keyframe may be due, and how long it may be held [s]."""
 MAX_OBSTACLE_SPEED = 30.0
 """Likewise, of what moves beside the robot [m/s]."""
 MAX_SIZE = 1000.0
