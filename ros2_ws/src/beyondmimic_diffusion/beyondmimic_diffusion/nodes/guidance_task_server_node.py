@@ -286,6 +286,8 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
             return
         state = self._readiness.state()
         place = None if state is None else np.array(state.root_pos_w[:2])
+        if place is None and self._store.large:
+            return  # the planner has no use for it before it knows the robot's place, too
         told = self._scene_place
         moved = place is not None and (told is None or np.linalg.norm(place - told) > _MOVED * self._scene_reach)
         if version != self._scene_version or moved:

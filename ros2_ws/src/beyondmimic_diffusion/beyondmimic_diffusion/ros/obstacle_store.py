@@ -13,7 +13,6 @@ from beyondmimic_msgs.msg import SdfGrid, SdfPrimitive, SdfScene
 from nav_msgs.msg import OccupancyGrid
 
 from ..core.errors import GoalError
-from ..core.guidance.goals import ObstacleScene
 from ..core.guidance.ranges import MAX_OBSTACLES
 from ..core.guidance.sdf import Union
 from ..core.parameters import param, validate
@@ -42,6 +41,8 @@ _MOST_WAITING = 15
 """Scenes that may wait for their frame, beside the newest."""
 _MOST_NODES = 250_000
 """Of a grid in a message to the planner: a megabyte."""
+_MANY = 100
+"""Solids from which on a scene is large."""
 _AHEAD = 3.0
 """Where moving obstacles are in this time counts, too [s]."""
 _FUTURE = 0.5
@@ -92,6 +93,11 @@ class ObstacleStore:
     def empty(self) -> bool:
         """Nothing there."""
         return not self._solids and not self._grids
+
+    @property
+    def large(self) -> bool:
+        """So many solids that only those near the robot are worth telling."""
+        return len(self._solids) > _MANY
 
     @property
     def solids(self) -> tuple[tuple[Obstacle, float], ...]:
@@ -261,12 +267,6 @@ class ObstacleStore:
         else:
             msg.grids = [grid_near(grid, near_xy, reach, _MOST_NODES) for grid in self._grids.values()]
         return msg
-
-    def scene(self, stamp: float) -> ObstacleScene:
-        """The same for the core."""
-        parts = [solid.at(stamp - at).sdf() for solid, at in self._solids.values()]
-        parts += [grid_to_sdf(grid) for grid in self._grids.values()]
-        return ObstacleScene(Union(parts) if parts else None, stamp=stamp)
 
     def floor(self, places: Iterable[Array], reach: float = REACH) -> OccupancyMap:
         """Clearances for routes, of what stands still: on the map if there is one, else around places.

@@ -19,6 +19,7 @@ from ...core.guidance.ranges import (
     MAX_INFLATION,
     MAX_MAP_CELLS,
     MAX_OBSTACLE_SPEED,
+    MAX_OBSTACLES,
     check_cells,
     check_size,
 )
@@ -143,6 +144,12 @@ def scene_from_msg(msg: bm.SdfScene, odom_frame: str = "odom") -> ObstacleScene:
             "send it to sdf_scene: the task server brings it there"
         )
     check_bodies(msg)
+    nodes = sum(len(grid.distances) for grid in msg.grids)
+    if len(msg.primitives) > MAX_OBSTACLES or nodes > MAX_GRID_NODES:
+        raise GoalError(
+            f"scene {msg.seq}: {len(msg.primitives)} obstacles and {nodes} nodes; up to {MAX_OBSTACLES} and "
+            f"{MAX_GRID_NODES} are felt; send it to sdf_scene: the task server tells what is near the robot"
+        )
     parts = [obstacle_from_msg(primitive, IDENTITY).sdf() for primitive in msg.primitives]
     parts += [grid_to_sdf(grid) for grid in msg.grids]
     union = None if not parts else parts[0] if len(parts) == 1 else Union(parts)
