@@ -26,6 +26,7 @@ from ..core.engine.walker_network import open_standing
 from ..core.errors import BeyondMimicError, ConfigError
 from ..core.execution import ActionExecutor, ExecutorMode, PlanVerdict, Reason
 from ..core.execution.measured import measured_state
+from ..core.execution.plan_buffer import MOST_SKIPPED
 from ..core.execution.robot_limits import g1_limits
 from ..core.robot import g1
 from ..core.types import Plan, RobotState
@@ -111,6 +112,7 @@ class ActionExecutorNode(Node):
         self._strangers: list[str] = []
         self._writers = WriterWatch()
         self._planners: list[str] = []
+        self._newest = 0
         self._plan_writers = WriterWatch()
         self._guard = self.create_timer(_GUARD_PERIOD, self._look_for_writers, clock=_STEADY)
         self.heartbeat = Heartbeat(self)
@@ -228,10 +230,11 @@ class ActionExecutorNode(Node):
             plan = self._plans.popleft()
             verdict = self._executor.accept(plan, now)
             if verdict is PlanVerdict.ACCEPTED:
+                self._newest = plan.plan_id
                 self._statistics.plan_came(plan, now)
             else:
-                if verdict is PlanVerdict.REPEATED_ID and self._planners:
-                    self._stop_for(Reason.SECOND_PLANNER)
+                if verdict is PlanVerdict.REPEATED_ID and self._planners and plan.plan_id > self._newest - MOST_SKIPPED:
+                    self._stop_for(Reason.SECOND_PLANNER)  # which of two plans of one number is the planner's?
                 self._refused += 1
                 self._log.warning(f"plan refused: {verdict.value}", throttle_duration_sec=1.0)
         samples = self._robot.read()
@@ -256,8 +259,6 @@ class ActionExecutorNode(Node):
     def _arm(self) -> tuple[bool, str]:
         if self._strangers:
             return False, self._second_writer()
-        if self._planners:
-            return False, self._second_planner()
         if not self._lease.ask():
             return (
                 False,
@@ -307,14 +308,9 @@ class ActionExecutorNode(Node):
         """Refused until whatever asked for it, or forbids to arm, is gone."""
         if self._strangers:
             return False, self._second_writer()
-        if self._planners:
-            return False, self._second_planner()
         if self._stops.held():
             return False, self._stops.held()
         return self._executor.reset_e_stop(self._loop_clock.now(), self._state)
-
-    def _second_planner(self) -> str:
-        return f"plans come from {' and '.join(self._planners)}; end all but one, then arm"
 
     def _second_writer(self) -> str:
         return f"{Reason.SECOND_WRITER.sentence}: {', '.join(self._strangers)}; end it, then arm"
@@ -339,6 +335,7 @@ class ActionExecutorNode(Node):
             "late_p99_ms": 1e3 * ticks.late_p99,
             "late_max_ms": 1e3 * ticks.late_max,
             "refused_plans": self._refused,
+            "second_planner": ", ".join(self._planners),
             **self._robot.values(),
             **self._statistics.values(),
             "remote": self._stops.alive,
