@@ -101,8 +101,9 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         )
         clips = _clips(config.policy)
         load_cost_modules(config.custom_modules)
-        manifest = PolicyManifest.load(config.policy) if config.policy else None
-        judge = GoalJudge(facts_of(manifest), GoalConfig(custom=CustomConfig(modules=config.custom_modules)))
+        judge = GoalJudge(
+            facts_of(_manifest(config.policy)), GoalConfig(custom=CustomConfig(modules=config.custom_modules))
+        )
         self._desk = TaskDesk(
             self,
             (self._waypoint, KeyframeTaskAction(), ClipTaskAction(clips), StandTaskAction()),
@@ -312,6 +313,12 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         if waiting:
             return Diagnosis(Level.WARN, f"obstacles wait for frames: {', '.join(waiting)}", values)
         return Diagnosis(Level.OK, "serving", values)
+
+
+def _manifest(policy: str) -> PolicyManifest | None:
+    """Facts of the policy; None for a folder that holds clips alone."""
+    known = bool(policy) and (Path(policy) / "manifest.json").is_file()
+    return PolicyManifest.load(policy) if known else None
 
 
 def _clips(policy: str) -> ClipLibrary:
