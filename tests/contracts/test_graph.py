@@ -53,6 +53,34 @@ def test_each_node_of_each_simulation_is_an_installed_entry_point_and_a_module(p
             assert importlib.util.find_spec(spec.module) is not None
 
 
+@pytest.mark.parametrize(
+    ("text", "shared"),
+    [
+        (
+            "/**/diffusion_planner:\n  ros__parameters:\n    steering: {goals: {custom: {modules: my.costs}}}\n",
+            "my.costs",
+        ),
+        ("diffusion_planner:\n  ros__parameters:\n    steering.goals.custom.modules: my.costs\n", "my.costs"),
+        ("/**:\n  ros__parameters:\n    custom_modules: own\n    steering.goals.custom: {modules: my.costs}\n", None),
+        ("/**/state_estimator:\n  ros__parameters:\n    steering.goals.custom.modules: my.costs\n", None),
+    ],
+)
+def test_the_task_server_is_told_of_the_users_costs_that_the_planner_knows(policy, tmp_path, text, shared):
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    specs = make_graph(BringupArguments(policy=policy, params_file=str(file)))
+    told = {spec.name: spec.parameters.get("custom_modules") for spec in specs}
+    assert told.pop("guidance_task_server") == shared
+    assert set(told.values()) == {None}
+
+
+def test_a_parameter_file_that_is_no_yaml_is_named(policy, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("a: [b")
+    with pytest.raises(ConfigError, match="mine.yaml.*cannot be read"):
+        make_graph(BringupArguments(policy=policy, params_file=str(file)))
+
+
 def test_each_node_has_its_parameter_file(policy):
     for spec in make_graph(BringupArguments(policy=policy)):
         assert Path(spec.parameter_files[0]).name == f"{spec.name}.param.yaml"

@@ -29,6 +29,7 @@ class FakePlanner:
     failure: Exception | None = None
     ages: list = field(default_factory=list)
     trouble: str = "the network gave NaN or infinity"
+    dropped: dict = field(default_factory=dict)
 
     def spent(self, elapsed):
         pass

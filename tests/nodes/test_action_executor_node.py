@@ -188,6 +188,40 @@ def test_a_second_node_that_commands_the_motors_stops_the_robot_is_named_and_bar
     executor.arm()
 
 
+@pytest.fixture
+def rogue(session):
+    """An executor that plays plans, and a second node that can send some, each after one of the planner's."""
+    import rclpy
+
+    executor = session()
+    executor.track()
+    node = executor.ros.add(rclpy.create_node("rogue", context=executor.ros.context))
+    foreign, ours = node.create_publisher(bm.ActionPlan, "plan", qos.plan(0.32)), executor.plan_pub
+
+    def send(ahead):
+        executor.plan()
+        executor.plan_pub, executor.plan_id = foreign, executor.plan_id + ahead - 1
+        executor.plan()
+        executor.plan_pub, executor.plan_id = ours, executor.plan_id - ahead
+
+    executor.ros.until(lambda: executor.node._planners, executor.plan)
+    return executor, send
+
+
+def test_a_second_node_that_leaps_ahead_in_the_session_of_the_planner_is_refused_and_the_robot_walks_on(rogue):
+    executor, send = rogue
+    assert sorted(executor.node._planners) == ["/probe", "/rogue"]
+    refused = executor.node._refused
+    executor.ros.until(lambda: executor.node._refused > refused + 5, lambda: send(1000))
+    assert executor.state in (STATE.TRACKING, STATE.COASTING)
+
+
+def test_a_second_node_that_counts_on_in_the_session_of_the_planner_stops_the_robot_with_the_reason(rogue):
+    executor, send = rogue
+    executor.ros.until(lambda: executor.state == STATE.E_STOP, lambda: send(1))
+    assert "another node sends plans" in executor.states[-1].message
+
+
 def test_disarming_while_playing_goes_back_to_weak_damping(session):
     executor = session()
     executor.track()

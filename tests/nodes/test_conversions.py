@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 bm = pytest.importorskip("beyondmimic_msgs.msg", reason="beyondmimic_msgs is not built")
 
-from beyondmimic_diffusion.core.errors import GoalError  # noqa: E402
+from beyondmimic_diffusion.core.errors import BeyondMimicError, GoalError  # noqa: E402
 from beyondmimic_diffusion.core.execution import ExecutorMode, Reason  # noqa: E402
 from beyondmimic_diffusion.core.guidance.goals import JoystickGoal  # noqa: E402
 from beyondmimic_diffusion.core.plan_worker import Condition  # noqa: E402
+from beyondmimic_diffusion.core.robot import g1  # noqa: E402
 from beyondmimic_diffusion.core.rotations import quat_from_rotvec, quat_to_matrix  # noqa: E402
 from beyondmimic_diffusion.core.types import CostStats, ImuSample, JointCommand, Plan, RobotState  # noqa: E402
 from beyondmimic_diffusion.ros import conversions as c  # noqa: E402
@@ -209,18 +210,22 @@ def test_a_velocity_goal_comes_back_as_it_was(expires):
     assert back.expires == expires
 
 
-def test_terms_without_weight_do_not_count_and_kinds_that_nothing_serves_are_refused():
+def test_terms_without_weight_and_kinds_that_nothing_serves_are_refused():
     message = c.velocity_goal_to_msg(JoystickGoal((0.4, 0.0)), 1, 0.0)
     message.terms[0].weight = 0.0
-    assert c.goals_from_msg(message) == ()
+    with pytest.raises(GoalError, match="weight is 0, as in a message that nobody filled in"):
+        c.goals_from_msg(message)
     message.terms[0].weight, message.terms[0].type = 1.0, 77
     with pytest.raises(GoalError, match="type 77"):
         c.goals_from_msg(message)
 
 
-def test_a_goal_without_scale_asks_for_no_guidance():
+def test_a_goal_without_scale_is_refused_and_one_without_terms_asks_for_no_guidance():
     message = c.velocity_goal_to_msg(JoystickGoal((0.4, 0.0)), 1, 0.0)
     message.global_scale = 0.0
+    with pytest.raises(GoalError, match="global_scale is 0, as in a message that nobody filled in"):
+        c.goals_from_msg(message)
+    message.global_scale, message.terms = 1.0, []
     assert c.goals_from_msg(message) == ()
 
 
@@ -233,6 +238,12 @@ def test_what_the_planner_would_have_to_ignore_is_refused(where, field, value):
     setattr(message if where == "goal" else message.terms[0], field, value)
     with pytest.raises(GoalError, match=field):
         c.goals_from_msg(message)
+
+
+def test_a_plan_of_ten_thousand_set_points_is_refused():
+    message = bm.ActionPlan(horizon=10_000, joint_names=list(g1.JOINT_NAMES), position=[0.0] * (10_000 * g1.NUM_JOINTS))
+    with pytest.raises(BeyondMimicError, match="10000 set-points.* 1 to 1000 can be played"):
+        c.plan_from_msg(message, c.JointMap(g1.JOINT_NAMES))
 
 
 def test_a_velocity_goal_with_nan_is_refused():

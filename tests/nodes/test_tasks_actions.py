@@ -123,10 +123,20 @@ def test_a_goal_that_is_refused_leaves_the_one_under_way_alone(rig):
         (place(math.nan, 0.0), "not finite"),
         (place(5000.0, 0.0), "too large"),
         (action.ReachWaypoint.Goal(pose=pose(1, 0), position_tolerance=-0.1), "position_tolerance"),
+        (action.ReachWaypoint.Goal(pose=pose(1, 0), position_tolerance=1e9), "position_tolerance"),
         (action.ReachWaypoint.Goal(pose=pose(1, 0), speed_limit=math.nan), "speed_limit"),
+        (action.ReachWaypoint.Goal(pose=pose(1, 0), speed_limit=1e9), "too large"),
         (action.ReachWaypoint.Goal(pose=pose(1, 0), timeout=duration_to_msg(-1.0)), "timeout"),
     ],
-    ids=["nan", "beyond any map", "negative tolerance", "nan speed", "negative timeout"],
+    ids=[
+        "nan",
+        "beyond any map",
+        "negative tolerance",
+        "huge tolerance",
+        "nan speed",
+        "huge speed",
+        "negative timeout",
+    ],
 )
 def test_a_waypoint_that_is_none_is_refused_as_invalid(rig, goal, word):
     refused(rig(**{"scene.avoid": False}), "reach_waypoint", goal, WAYPOINT.INVALID_GOAL, word)
@@ -386,6 +396,7 @@ def test_a_keyframe_whose_time_passes_elsewhere_is_missed_by_what_it_was_missed(
 def test_a_keyframe_of_the_past_an_unknown_body_or_an_unknown_frame_are_refused(rig):
     rig = rig()
     refused(rig, "reach_keyframe", keyframe(rig, delay=-1.0), KEYFRAME.STALE_CLOCK, "already")
+    refused(rig, "reach_keyframe", keyframe(rig, delay=1e6), KEYFRAME.STALE_CLOCK, "use_sim_time")
     refused(rig, "reach_keyframe", keyframe(rig, body="third_arm"), KEYFRAME.INVALID_GOAL, "third_arm", "left_toe")
     refused(rig, "reach_keyframe", keyframe(rig, frame="stage"), KEYFRAME.UNKNOWN_FRAME, "'stage'")
     refused(rig, "reach_keyframe", action.ReachKeyframe.Goal(), KEYFRAME.INVALID_GOAL)

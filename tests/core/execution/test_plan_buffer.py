@@ -114,6 +114,13 @@ BAD = {
 }
 
 
+def test_an_id_that_leaps_while_plans_are_played_is_a_second_planners_and_after_a_gap_it_is_not():
+    buffer = buffer_with(make_plan(stamp=1.0, plan_id=3))
+    assert buffer.accept(make_plan(stamp=1.0, plan_id=29), 1.0) is PlanVerdict.FOREIGN_SESSION
+    assert buffer.accept(make_plan(stamp=1.0, plan_id=28), 1.0) is PlanVerdict.ACCEPTED
+    assert buffer.accept(make_plan(stamp=9.0, plan_id=900), 9.0) is PlanVerdict.ACCEPTED
+
+
 @pytest.mark.parametrize("verdict", BAD, ids=lambda verdict: verdict.name)
 def test_each_kind_of_bad_plan_has_its_own_verdict_and_count_and_does_not_disturb_the_playing_one(verdict):
     buffer = buffer_with(make_plan(stamp=0.95, plan_id=0), now=0.95)

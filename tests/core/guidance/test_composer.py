@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from beyondmimic_diffusion.core.diffusion.scheduler import NoiseScheduler
 from beyondmimic_diffusion.core.errors import GoalError
-from beyondmimic_diffusion.core.guidance.composer import CostTerm, GuidanceComposer, by_signal, skip_last
+from beyondmimic_diffusion.core.guidance.composer import CostTerm, GuidanceComposer
 from beyondmimic_diffusion.core.guidance.cost import GuidanceCost
 from beyondmimic_diffusion.core.guidance.features import PlanGradient
 from beyondmimic_diffusion.core.guidance.heading import HeadingCost, YawRateCost
 from beyondmimic_diffusion.core.guidance.joystick import JoystickCost
+from beyondmimic_diffusion.core.guidance.schedule import by_signal, skip_last
 from beyondmimic_diffusion.core.protocols import Guidance
 from beyondmimic_diffusion.core.state import JointRotRepresentation
 

@@ -19,6 +19,7 @@ from .arguments import (
     parse_arguments,
 )
 from .core.errors import ConfigError
+from .parameter_files import value_in_files
 
 __all__ = [
     "DEFAULT_POLICY",
@@ -34,6 +35,7 @@ ENCLAVES = "/beyondmimic"
 """Where our nodes' enclaves are in an SROS 2 keystore."""
 LOCKSTEP_FREQUENCY = 250.0
 """Steps a second in lockstep: rate of sensors and motor commands [Hz]. A policy's step is a multiple of 4 ms."""
+_MODULES = "steering.goals.custom.modules"
 LOW_STATE_FREQUENCY = 500.0
 """Rate at which a G1 sends its LowState [Hz]."""
 
@@ -109,7 +111,21 @@ def make_graph(arguments: BringupArguments) -> tuple[NodeSpec, ...]:
         table = [spec for spec in table if spec.name != "mujoco_sim"]
     if arguments.sim == "isaac":
         table = [_for_isaac(spec) for spec in table]
-    return tuple(_completed(spec, arguments) for spec in table)
+    return _with_shared_modules([_completed(spec, arguments) for spec in table])
+
+
+def _with_shared_modules(specs: list[NodeSpec]) -> tuple[NodeSpec, ...]:
+    """The task server knows the users' costs that the planner knows, unless a file tells it otherwise."""
+    by_name = {spec.name: spec for spec in specs}
+    modules = value_in_files("diffusion_planner", by_name["diffusion_planner"].parameter_files, _MODULES)
+    own = value_in_files("guidance_task_server", by_name["guidance_task_server"].parameter_files, "custom_modules")
+    if not modules or own:
+        return tuple(specs)
+    share = {"custom_modules": modules}
+    return tuple(
+        replace(spec, parameters={**spec.parameters, **share}) if spec.name == "guidance_task_server" else spec
+        for spec in specs
+    )
 
 
 def _robot(arguments: BringupArguments) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from .diffusion.scheduler import NoiseScheduler
 from .engine.factory import LoadedPolicy
 from .errors import ArtifactMismatchError
 from .guidance.clip import split_keyframes
-from .guidance.composer import GuidanceComposer, by_signal, skip_last
+from .guidance.composer import GuidanceComposer
 from .guidance.goal_terms import GoalContext
 from .guidance.goals import Goal
+from .guidance.schedule import by_signal, skip_last
 from .guidance.state_keyframe import StateKeyframeGoal, due_steps
 from .planner_config import MODES, OWN, PlannerConfig
 from .state import (
@@ -101,6 +102,8 @@ class BatchPlanner:
         )
         self.trouble = ""
         """Where NaN in the newest plans came from; empty if there is none."""
+        self.dropped: dict[str, str] = {}
+        """Costs that the newest plans had to do without, and what they did wrong."""
         self._pose_dim = max(self.representation.layout[name].stop for name in ("root_pos_c", "root_rot_c"))
         self._from_scratch: LevelPath | None = None
         self._frame: CharacterFrame | None = None
@@ -197,13 +200,14 @@ class BatchPlanner:
         bad = np.array(
             [not (np.isfinite(s).all() and np.isfinite(a).all()) for s, a in zip(*result.clean, strict=True)]
         )
-        self.trouble = _cause(guidance) if bad.any() else ""
+        self.trouble = "the network gave NaN or infinity" if bad.any() else ""
         if self._buffer is not None:
             self._buffer.store(result)
             if bad.any():
                 self._buffer.reset(bad)
         self._frame, self._stamp = frame, np.array([o.stamp for o in observations])
         stats = guidance.stats(result.clean.states) if guidance is not None else ((),) * self.rows
+        self.dropped = dict(guidance.dropped) if guidance is not None else {}
         roots = self.representation.decode_pose(
             result.clean.states[..., : self._pose_dim] * self.state_norm.scale[: self._pose_dim]
             + self.state_norm.offset[: self._pose_dim],
@@ -333,13 +337,6 @@ class BatchPlanner:
             return self.state_norm.normalize(moved).astype(np.float32)
 
         return reframe
-
-
-def _cause(guidance: GuidanceComposer | None) -> str:
-    """Which part of the loop made a number that is none."""
-    if guidance is not None and guidance.bad_cost:
-        return f"cost '{guidance.bad_cost}' gave NaN or infinity"
-    return "the network gave NaN or infinity"
 
 
 def _stack(observations: Sequence[Observation]) -> StateSequence:

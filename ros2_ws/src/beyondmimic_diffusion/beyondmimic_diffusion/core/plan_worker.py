@@ -44,6 +44,7 @@ class Condition(Enum):
     BAD_STATE = ("DEGRADED", "BAD_STATE", "robot states were dropped: NaN, or time stood still")
     GOAL_EXPIRED = ("RUNNING", "GOAL_EXPIRED", "the last goal has expired; standing")
     BAD_GOAL = ("DEGRADED", "BAD_GOAL", "a goal was refused; serving the one before")
+    COST_DROPPED = ("DEGRADED", "BAD_GOAL", "a cost failed and is left out; the rest of the goal is served")
     BAD_PLAN = ("FAULT", "BAD_PLAN", "a plan held NaN; it was not published")
     BACKEND_ERROR = ("FAULT", "BACKEND_ERROR", "planning failed")
     ENDED = ("FAULT", "BACKEND_ERROR", "the planning thread has ended")
@@ -114,6 +115,8 @@ class PlanWorker:
         self._first_stamp: float | None = None
         self._heard = time.monotonic()
         self._trouble: Condition | None = None
+        self.dropped = ""
+        """Costs that the newest plan had to do without, and why; empty: none."""
         self.detail = ""
         """What went wrong, in words."""
         self.statistics = WorkerStatistics()
@@ -236,6 +239,8 @@ class PlanWorker:
             return Condition.LATE
         if self._trouble is not None:
             return self._trouble
+        if self.dropped:
+            return Condition.COST_DROPPED
         goals, _ = self._goals
         expired = any(goal.expired(newest) for goal in goals)
         return Condition.GOAL_EXPIRED if expired else Condition.RUNNING
@@ -331,6 +336,7 @@ class PlanWorker:
         elapsed = time.perf_counter() - start
         self.statistics.compute.add(elapsed)
         self._planner.spent(elapsed)
+        self._note_dropped()
         if not plan.finite:
             self._trouble, self.detail = Condition.BAD_PLAN, f"plan {plan.plan_id}: {self._planner.trouble}"
             return
@@ -343,6 +349,13 @@ class PlanWorker:
         else:
             self._send(plan)
         self._keep_pace(self._now() - began)
+
+    def _note_dropped(self) -> None:
+        """Costs that failed are named as long as plans are made without them."""
+        dropped = "; ".join(f"cost '{name}' {what}" for name, what in self._planner.dropped.items())
+        if dropped and self._trouble is None:
+            self.detail = dropped
+        self.dropped = dropped
 
     def _keep_pace(self, time: float) -> None:
         """After a plan that took so long on the robot's clock [s]: plan on each step, or on every second, third ..."""

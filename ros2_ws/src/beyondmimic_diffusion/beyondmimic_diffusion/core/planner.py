@@ -15,7 +15,7 @@ whole token of latency the plan starts later instead, where physics says that th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 
@@ -276,6 +276,11 @@ class GuidedPlanner:
     def trouble(self) -> str:
         """Where NaN in the newest plan came from, for the operator; empty if there is none."""
         return self.batch.trouble
+
+    @property
+    def dropped(self) -> Mapping[str, str]:
+        """Costs that the newest plan had to do without, and what they did wrong."""
+        return self.batch.dropped
 
     @property
     def period(self) -> float:

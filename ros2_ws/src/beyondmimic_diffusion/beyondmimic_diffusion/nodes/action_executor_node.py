@@ -26,6 +26,7 @@ from ..core.engine.walker_network import open_standing
 from ..core.errors import BeyondMimicError, ConfigError
 from ..core.execution import ActionExecutor, ExecutorMode, PlanVerdict, Reason
 from ..core.execution.measured import measured_state
+from ..core.execution.plan_buffer import MOST_SKIPPED
 from ..core.execution.robot_limits import g1_limits, g1_sensor_judge
 from ..core.plausibility import ArmingGate
 from ..core.robot import g1
@@ -116,6 +117,9 @@ class ActionExecutorNode(Node):
         self._make_topics()
         self._strangers: list[str] = []
         self._writers = WriterWatch()
+        self._planners: list[str] = []
+        self._newest = 0
+        self._plan_writers = WriterWatch()
         self._guard = self.create_timer(_GUARD_PERIOD, self._look_for_writers, clock=_STEADY)
         self.heartbeat = Heartbeat(self)
         self.diagnostics = Diagnostics(self)
@@ -197,16 +201,25 @@ class ActionExecutorNode(Node):
         """Two that command the same motors are a fault of whoever started them; nobody can balance like that."""
         if self._lease.closed:
             return
+        self._look_for_planners()
         known = bool(self._strangers)
         others = self._robot.other_writers(("supervisor",), (self._lease.supervisor_pid,))
         self._strangers = self._writers.look(others)
         if self._strangers and not known:
             self._log.error(f"{', '.join(self._strangers)} commands the motors beside this node; end it")
-            self._requests.put(self._stop_for_writers)
+            self._requests.put(partial(self._stop_for, Reason.SECOND_WRITER))
 
-    def _stop_for_writers(self) -> None:
+    def _look_for_planners(self) -> None:
+        """Nodes of several names that publish plans: one restarted under its own name is none of them."""
+        known = bool(self._planners)
+        names = {f"{i.node_namespace.rstrip('/')}/{i.node_name}" for i in self.get_publishers_info_by_topic("plan")}
+        self._planners = self._plan_writers.look(sorted(names) if len(names) > 1 else [])
+        if self._planners and not known:
+            self._log.error(f"plans come from {' and '.join(self._planners)}; end all but one")
+
+    def _stop_for(self, reason: Reason) -> None:
         if self._executor.mode is not ExecutorMode.DISARMED:
-            self._executor.e_stop(Reason.SECOND_WRITER)
+            self._executor.e_stop(reason)
 
     def _ask(self, action: Callable[[], tuple[bool, str]], response: R) -> R:
         """Let the next tick do it, and wait for its answer; what no tick has begun in time is never done.
@@ -232,8 +245,11 @@ class ActionExecutorNode(Node):
             plan = self._plans.popleft()
             verdict = self._executor.accept(plan, now)
             if verdict is PlanVerdict.ACCEPTED:
+                self._newest = plan.plan_id
                 self._statistics.plan_came(plan, now)
             else:
+                if verdict is PlanVerdict.REPEATED_ID and self._planners and plan.plan_id > self._newest - MOST_SKIPPED:
+                    self._stop_for(Reason.SECOND_PLANNER)  # which of two plans of one number is the planner's?
                 self._refused += 1
                 self._log.warning(f"plan refused: {verdict.value}", throttle_duration_sec=1.0)
         samples = self._robot.read()
@@ -339,6 +355,7 @@ class ActionExecutorNode(Node):
             "late_p99_ms": 1e3 * ticks.late_p99,
             "late_max_ms": 1e3 * ticks.late_max,
             "refused_plans": self._refused,
+            "second_planner": ", ".join(self._planners),
             **self._robot.values(),
             **self._statistics.values(),
             "remote": self._stops.alive,

@@ -31,7 +31,7 @@ from ..core.plan_worker import PlanWorker
 from ..core.planner import GuidedPlanner
 from ..core.robot import g1
 from ..core.steering import SteeringConfig
-from ..core.types import Plan
+from ..core.types import Plan, RobotState
 from ..ros import qos
 from ..ros.cdr import JointCommandReader, PathWriter, RobotStateReader
 from ..ros.clock import LoopClock
@@ -43,7 +43,7 @@ from ..ros.conversions import (
     stats_to_msg,
 )
 from ..ros.diagnostics import Diagnosis, Level
-from ..ros.goal_reader import GoalReader
+from ..ros.goal_reader import GoalReader, frame_of
 from ..ros.lifecycle import ManagedNode, give_back_memory, map_large_blocks, prefer_realtime, prefer_this_process, run
 from ..ros.side_node import SideNode
 
@@ -116,6 +116,8 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         key_points = tuple(point.name for point in manifest.key_points) or g1.KEY_POINT_NAMES
         clips = ClipLibrary.load(Path(config.policy), manifest.joint_names, key_points)
         self._reader = GoalReader(manifest, config.steering.goals, names, clips)
+        self._reader.check()
+        self._newest: RobotState | None = None
         self._bad_scene = ""
         self._loop_clock = LoopClock(self, on_jump=self._on_jump)
         self._worker: PlanWorker | None = None
@@ -226,7 +228,9 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         for command in executed:
             self._take_executed(command)
         try:
-            self._worker.put_state(self._states.read(raw))
+            state = self._states.read(raw)
+            self._worker.put_state(state)
+            self._newest = state
         except BeyondMimicError as error:
             self.get_logger().warning(f"robot_state refused: {error}", throttle_duration_sec=1.0)
 
@@ -262,7 +266,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         if self._worker is None:
             return
         try:
-            served = self._reader.goals()
+            served = self._reader.goals(None if self._newest is None else frame_of(self._newest))
         except BeyondMimicError as error:
             self._worker.refuse_goal(str(error))
             self.get_logger().warning(f"guidance goal refused: {error}", throttle_duration_sec=1.0)
@@ -358,6 +362,8 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         status.engine_name, status.engine_sha256 = manifest.name, manifest.onnx_sha256
         status.backend = self._policy.backend_name
         self._status_pub.publish(status)
+        if worker is not None and worker.dropped:
+            self.get_logger().warning(f"left out of the plans: {worker.dropped}", throttle_duration_sec=1.0)
         if worker is not None and worker.ended:
             self._restart(worker)
 

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from beyondmimic_msgs.action import ReachWaypoint
 from beyondmimic_msgs.msg import GuidanceGoal, SdfScene
 from beyondmimic_msgs.srv import SetGuidance
@@ -15,10 +16,14 @@ from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import Joy
 from std_srvs.srv import Trigger
 
+from ..core.engine import PolicyManifest
 from ..core.errors import BeyondMimicError, GoalError
 from ..core.guidance.clip_library import ClipLibrary
+from ..core.guidance.goal_config import CustomConfig, GoalConfig
+from ..core.guidance.goal_judge import GoalJudge
 from ..core.guidance.pad_report import PadReport
 from ..core.guidance.teleop import CommandPace, JoyConfig, JoyMapping, VelocityLimits, VelocityTask
+from ..core.guidance.user_cost import load_cost_modules
 from ..core.parameters import param, validate
 from ..core.robot import g1
 from ..core.tasks import TaskCode
@@ -27,18 +32,22 @@ from ..ros.clip_action import ClipTaskAction
 from ..ros.clock import LoopClock
 from ..ros.conversions import FrameNames
 from ..ros.diagnostics import Diagnosis, Level
+from ..ros.goal_reader import facts_of, frame_of
 from ..ros.goal_writer import GoalWriter
 from ..ros.lifecycle import ManagedNode, run
 from ..ros.obstacle_store import ObstacleStore, SceneConfig
 from ..ros.picture import Picture
 from ..ros.publisher_types import wrong_type
 from ..ros.readiness import Readiness, ReadinessConfig
+from ..ros.scene_intake import SceneIntake
 from ..ros.task_actions import KeyframeTaskAction, StandTaskAction, TasksConfig, TaskWorld, WaypointTaskAction
 from ..ros.task_desk import TaskDesk
 from ..ros.transforms import TransformListener
 
 _TICK = 0.05
 """How often tasks are advanced and the goal is looked at [s]."""
+_MOVED = 0.25
+"""Share of ``scene.reach`` after which a robot that walks is told of what is near it now."""
 _FORWARD_PERIOD = 0.02
 """Commands are forwarded as they come, but not more often than this [s]; the newest of a burst at its end."""
 
@@ -49,6 +58,10 @@ class GuidanceTaskServerConfig:
 
     autostart: bool = param(True, doc="Configure and activate without being asked.")
     policy: str = param("", doc="Folder of the planner's policy, for the clips in it; empty: no clip can be played.")
+    custom_modules: str = param(
+        "",
+        doc="Modules that register users' costs, as the planner's steering.goals.custom.modules; empty: none served.",
+    )
     enable_stamped_cmd_vel: bool = param(True, doc="cmd_vel is TwistStamped; false: Twist.")
     cmd_vel_timeout: float = param(
         0.5, unit="s", lo=0.05, hi=5.0, doc="A command that is not renewed for this long means stand."
@@ -82,12 +95,17 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         self._pace = CommandPace(_FORWARD_PERIOD)
         self._joy, self._pad = JoyMapping(config.joy, config.limits), PadReport()
         self._store = ObstacleStore(self._transforms.buffer, config.odom_frame, config.scene)
+        self._intake = SceneIntake(self._store, self._loop_clock.now, self._refuse)
         self._readiness = Readiness(self, self.polled, config.ready, self._loop_clock.now)
         self._waypoint = WaypointTaskAction()
         world = TaskWorld(
             lambda: self.parameters.config.tasks, self._transforms.buffer, names, self._store, config.scene.avoid
         )
         clips = _clips(config.policy)
+        load_cost_modules(config.custom_modules)
+        judge = GoalJudge(
+            facts_of(_manifest(config.policy)), GoalConfig(custom=CustomConfig(modules=config.custom_modules))
+        )
         self._desk = TaskDesk(
             self,
             (self._waypoint, KeyframeTaskAction(), ClipTaskAction(clips), StandTaskAction()),
@@ -103,9 +121,19 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         self._scene_pub = self.create_publisher(SdfScene, "guidance/scene", qos.LATCHED)
         self._picture = Picture(self, self._store, self._desk, config.odom_frame)
         self._writer = GoalWriter(
-            self._goal_pub, self._teleop, self._desk, self._store, names, config.scene.avoid, clips
+            self._goal_pub,
+            self._teleop,
+            self._desk,
+            self._store,
+            names,
+            config.scene.avoid,
+            clips,
+            judge,
+            bool(config.custom_modules),
         )
         self._scene_version = -1
+        self._scene_place: np.ndarray | None = None
+        self._scene_reach = config.scene.reach
         self._subscribe(config)
         self._offered = (
             self.create_service(Trigger, "guidance/clear", self._on_clear),
@@ -148,6 +176,7 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
             self.destroy_subscription(subscription)
         for part in (self._desk, self._transforms, self._picture):
             part.destroy()
+        self._intake.close()
         self.polled.close()
         self.destroy_publisher(self._goal_pub)
         self.destroy_publisher(self._scene_pub)
@@ -209,16 +238,10 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
             self._desk.start(self._waypoint, goal, None)
 
     def _on_scene(self, msg: SdfScene) -> None:
-        try:
-            self._store.take_scene(msg, self._loop_clock.now())
-        except GoalError as error:
-            self._refuse("sdf_scene", error)
+        self._intake.take(msg)
 
     def _on_map(self, msg: OccupancyGrid) -> None:
-        try:
-            self._store.take_map(msg)
-        except GoalError as error:
-            self._refuse("map", error)
+        self._intake.take(msg)
 
     def _refuse(self, source: str, error: BeyondMimicError) -> None:
         self._refused += 1
@@ -235,8 +258,10 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         try:
             if not self.active:
                 raise GoalError("the task server is not active")
-            response.seq = self._writer.set_terms(request.goal, self._transforms.buffer, self._loop_clock.now())
-        except GoalError as error:
+            state = self._readiness.state()
+            frame = None if state is None else frame_of(state)
+            response.seq = self._writer.set_terms(request.goal, self._transforms.buffer, self._loop_clock.now(), frame)
+        except BeyondMimicError as error:
             response.message = str(error)
             self._refuse("guidance/set_terms", error)
             return response
@@ -249,17 +274,31 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
         self._transforms.refresh()
         self._readiness.refresh()
         now = self._loop_clock.now()
-        for note in self._store.refresh(now):
+        self._intake.tick()
+        for note in self._store.refresh(now, self._intake.take):
             self._refuse("sdf_scene", GoalError(note))
         if not self.active:
             return
         self.heartbeat.beat()
-        if self._store.version != self._scene_version:
-            self._scene_version = self._store.version
-            self._scene_pub.publish(self._store.message(now))
+        self._tell_scene(now)
         self._desk.tick()
         self._writer.tick(now)
         self._picture.tick(now)
+
+    def _tell_scene(self, now: float) -> None:
+        """Publish what is near the robot when that has changed, or the robot is elsewhere."""
+        version = self._store.version
+        if version == self._scene_version and self._store.empty:
+            return
+        state = self._readiness.state()
+        place = None if state is None else np.array(state.root_pos_w[:2])
+        if place is None and self._store.large:
+            return  # the planner has no use for it before it knows the robot's place, too
+        told = self._scene_place
+        moved = place is not None and (told is None or np.linalg.norm(place - told) > _MOVED * self._scene_reach)
+        if version != self._scene_version or moved:
+            self._scene_version, self._scene_place = version, place
+            self._scene_pub.publish(self._store.message(now, place))
 
     def _diagnose(self) -> Diagnosis:
         values = {
@@ -268,6 +307,7 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
             "task": "none" if self._desk.job is None else self._desk.job.action.name,
             "last_task": self._desk.last_end,
             "obstacles": len(self._store.solids),
+            "scenes_being_understood": self._intake.waiting,
             "refused": self._refused,
             "last_refusal": self._refusal,
         }
@@ -299,6 +339,12 @@ class GuidanceTaskServerNode(ManagedNode[GuidanceTaskServerConfig]):
     def _diagnose_pad(self) -> Diagnosis:
         well, text = self._pad.sentence(time.monotonic(), self.count_publishers("joy"), self._joy.words)
         return Diagnosis(Level.OK if well else Level.WARN, text, {"messages": self._pad.count})
+
+
+def _manifest(policy: str) -> PolicyManifest | None:
+    """Facts of the policy; None for a folder that holds clips alone."""
+    known = bool(policy) and (Path(policy) / "manifest.json").is_file()
+    return PolicyManifest.load(policy) if known else None
 
 
 def _clips(policy: str) -> ClipLibrary:

@@ -6,13 +6,13 @@ import numpy as np
 from beyondmimic_msgs.msg import GuidanceGoal, SdfScene
 
 from ..core.engine.manifest import PolicyManifest
-from ..core.guidance.clip import split_keyframes
 from ..core.guidance.clip_library import ClipLibrary
-from ..core.guidance.composer import GuidanceComposer
 from ..core.guidance.goal_config import GoalConfig
-from ..core.guidance.goal_terms import GoalContext, goal_terms
-from ..core.guidance.goals import Goal, ObstacleScene
-from ..core.state import CharacterFrame, make_representation
+from ..core.guidance.goal_judge import GoalJudge, PlanFacts
+from ..core.guidance.goals import Goal, JoystickGoal, ObstacleScene
+from ..core.rotations import yaw_of
+from ..core.state import CharacterFrame
+from ..core.types import RobotState
 from .conversions import FrameNames, goals_from_msg, scene_from_msg, time_from_msg
 
 
@@ -31,9 +31,7 @@ class GoalReader:
         self._config = config
         self._names = names
         self._clips = clips
-        self._layout = make_representation(
-            manifest.state_kind, [p.name for p in manifest.key_points], manifest.joint_names
-        ).layout
+        self._judge = GoalJudge(facts_of(manifest), config)
         self._goal: GuidanceGoal | None = None
         self._scene: ObstacleScene | None = None
 
@@ -49,8 +47,19 @@ class GoalReader:
         """
         self._scene = scene_from_msg(msg, self._names.odom)
 
-    def goals(self) -> tuple[tuple[Goal, ...], int] | None:
+    def check(self) -> None:
+        """Judge the simplest goal, and with it the users' costs that act beside every goal.
+
+        Raises:
+            BeyondMimicError: One of them cannot be served: then no goal could be.
+        """
+        self._judge.judge((JoystickGoal(),), 0.0)
+
+    def goals(self, frame: CharacterFrame | None = None) -> tuple[tuple[Goal, ...], int] | None:
         """What the planner shall serve, and its number; None before the first goal.
+
+        Args:
+            frame: Where the robot is; None: nobody knows.
 
         Raises:
             GoalError: Not all of it can be served.
@@ -60,21 +69,24 @@ class GoalReader:
         if msg is None:
             return None
         goals = goals_from_msg(msg, self._names, self._scene, bool(self._config.custom.modules), self._clips)
-        self._try(goals, time_from_msg(msg.header.stamp))
+        self._judge.judge(goals, time_from_msg(msg.header.stamp), frame)
         return goals, msg.seq
 
-    def _try(self, goals: tuple[Goal, ...], stamp: float) -> None:
-        """Make the costs once, as the planner will: an error there would end planning."""
-        m = self._manifest
-        context = GoalContext(
-            CharacterFrame(np.zeros(2), np.zeros(())),
-            stamp,
-            m.step_dt,
-            m.horizon,
-            key_point_names=tuple(p.name for p in m.key_points) if m.state_kind == "body_pos" else (),
-            key_point_radii=np.array([p.radius for p in m.key_points]),
-        )
-        _, costs = split_keyframes(goals, stamp, m.horizon * m.step_dt)
-        terms = goal_terms(costs, context, self._config)
-        width = max(part.stop for part in self._layout.values())
-        GuidanceComposer(self._layout, np.ones(width), np.zeros(width), m.step_dt, terms)
+
+def frame_of(state: RobotState) -> CharacterFrame:
+    """Where a robot is."""
+    return CharacterFrame(np.asarray(state.root_pos_w[:2]), np.asarray(yaw_of(state.root_quat_w)))
+
+
+def facts_of(manifest: PolicyManifest | None) -> PlanFacts:
+    """What goals must fit; without a policy, what our own policies have."""
+    if manifest is None:
+        return PlanFacts()
+    return PlanFacts(
+        manifest.state_kind,
+        tuple(point.name for point in manifest.key_points),
+        tuple(point.radius for point in manifest.key_points),
+        tuple(manifest.joint_names),
+        manifest.step_dt,
+        manifest.horizon,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import fields
 
 import numpy as np
@@ -12,9 +13,12 @@ from beyondmimic_msgs.msg import GuidanceGoal, GuidanceTerm
 from rclpy.publisher import Publisher
 
 from ..core.errors import GoalError
+from ..core.guidance.clip import ClipGoal
 from ..core.guidance.clip_library import ClipLibrary
-from ..core.guidance.goals import Goal
+from ..core.guidance.goal_judge import GoalJudge
+from ..core.guidance.goals import Goal, KeyframeGoal, ObstacleScene
 from ..core.guidance.teleop import VelocityTask
+from ..core.state import CharacterFrame
 from ..core.tasks import STANDING, TaskCode
 from .conversions import (
     FrameNames,
@@ -50,7 +54,21 @@ class GoalWriter:
         names: FrameNames,
         avoid: bool,
         clips: ClipLibrary,
+        judge: GoalJudge,
+        custom: bool,
     ):
+        """
+        Args:
+            publisher: Of ``guidance/active``.
+            teleop: The operator's velocity command.
+            desk: Knows what tasks and terms ask for.
+            store: Knows whether there are obstacles.
+            names: Frames.
+            avoid: Whether obstacles join every goal.
+            clips: Motions that can be followed.
+            judge: Of terms that come by service.
+            custom: Whether users' costs are served.
+        """
         self._publisher = publisher
         self._teleop = teleop
         self._desk = desk
@@ -58,6 +76,8 @@ class GoalWriter:
         self._names = names
         self._keeps_clear = avoid
         self._clips = clips
+        self._judge = judge
+        self._custom = custom
         self.seq = 0
         """Number of the newest message."""
         self._last: GuidanceGoal | None = None
@@ -89,11 +109,20 @@ class GoalWriter:
         self._publisher.publish(msg)
         self._last, self._key, self._at = msg, self._wanted(now), now
 
-    def set_terms(self, goal: GuidanceGoal, frames: TransformBuffer, now: float) -> int:
+    def set_terms(
+        self, goal: GuidanceGoal, frames: TransformBuffer, now: float, frame: CharacterFrame | None = None
+    ) -> int:
         """Put terms in force that came by service; returns their number.
+
+        Args:
+            goal: The terms.
+            frames: Bring them into the odometry's frame.
+            now: The robot's clock [s].
+            frame: Where the robot is; None: nobody knows.
 
         Raises:
             GoalError: They cannot be served, or are expired, or others steer.
+            ConfigError: A module with user costs cannot be imported.
         """
         if not time_from_msg(goal.header.stamp):
             set_stamp(goal.header, now)
@@ -101,9 +130,9 @@ class GoalWriter:
         if expires and expires <= now:
             raise GoalError(f"the goal expired {now - expires:.1f} s ago by our clock")
         placed = placed_goal(goal, frames, self._names)
-        plain = copy.copy(placed)
-        plain.terms = [term for term in placed.terms if term.type != GuidanceTerm.CUSTOM]  # the planner judges those
-        goals_from_msg(plain, self._names, self._store.scene(now), clips=self._clips)
+        goals = goals_from_msg(placed, self._names, ObstacleScene(stamp=now), self._custom, self._clips)
+        _require_ahead(goals, now)
+        self._judge.judge(goals, now, frame)
         if not expires and any(term.type in _MUST_EXPIRE for term in placed.terms):
             raise GoalError("velocities and clips must expire: give the goal's `expires`")
         if self._desk.operator_steers():
@@ -149,6 +178,19 @@ class GoalWriter:
         if self._desk.job is None or self._desk.operator_steers():
             return (self._teleop.goal(time.monotonic(), now),)
         return self._desk.goals()
+
+
+def _require_ahead(goals: Sequence[Goal], now: float) -> None:
+    """Refuse what is over before it begins: the robot would be asked for nothing."""
+    for goal in goals:
+        end = math.inf
+        if isinstance(goal, KeyframeGoal):
+            end = goal.due + goal.hold
+        elif isinstance(goal, ClipGoal):
+            end = goal.start + goal.until
+        if end <= now:
+            what = "keyframe" if isinstance(goal, KeyframeGoal) else "clip"
+            raise GoalError(f"the {what}'s time was over {now - end:.1f} s ago by our clock; give one that lies ahead")
 
 
 def _values(goal: Goal) -> tuple[object, ...]:

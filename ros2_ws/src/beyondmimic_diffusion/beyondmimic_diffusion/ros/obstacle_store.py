@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
 import scipy.ndimage  # noqa: F401 - the first map and route need them, and should not wait for them
 import skimage.graph  # noqa: F401
 from beyondmimic_msgs.msg import SdfGrid, SdfPrimitive, SdfScene
 from nav_msgs.msg import OccupancyGrid
 
 from ..core.errors import GoalError
-from ..core.guidance.goals import ObstacleScene
-from ..core.guidance.sdf import SignedDistance, Union
+from ..core.guidance.ranges import MAX_OBSTACLES
+from ..core.guidance.sdf import Union
 from ..core.parameters import param, validate
 from ..core.route import OccupancyMap
-from ..core.route.occupancy_map import BODY_HEIGHTS
-from ..core.tasks import Obstacle
+from ..core.route.occupancy_map import REACH
+from ..core.tasks import FloorExtent, Obstacle, floor_between, half_width
 from ..core.types import Array
 from .conversions.scene import (
+    MAP_ID,
     check_bodies,
+    grid_near,
     grid_to_sdf,
     map_to_grid,
     obstacle_from_msg,
@@ -32,6 +35,16 @@ from .conversions.time import set_stamp, time_from_msg
 from .frames import FrameError
 from .transforms import TransformBuffer, stamp_or_newest
 
+Work = Callable[[], Callable[[], None]]
+"""May be done by any thread; what it returns puts the result in force, on the owner's thread."""
+_MOST_WAITING = 15
+"""Scenes that may wait for their frame, beside the newest."""
+_MOST_NODES = 250_000
+"""Of a grid in a message to the planner: a megabyte."""
+_MANY = 100
+"""Solids from which on a scene is large."""
+_AHEAD = 3.0
+"""Where moving obstacles are in this time counts, too [s]."""
 _FUTURE = 0.5
 """A scene stamped so much ahead of our clock comes from another clock [s]."""
 
@@ -49,6 +62,9 @@ class SceneConfig:
     unknown_is_free: bool = param(True, doc="Unknown cells of the map may be walked on.")
     resolution: float = param(
         0.1, unit="m", lo=0.02, hi=1.0, doc="Cells of the floor on which routes are sought where there is no map."
+    )
+    reach: float = param(
+        6.0, unit="m", lo=3.0, hi=30.0, doc="The planner is told of obstacles and map within this of the robot."
     )
     margin: float = param(3.0, unit="m", lo=0.5, hi=50.0, doc="Floor beyond robot, goal and obstacles for routes.")
 
@@ -79,6 +95,11 @@ class ObstacleStore:
         return not self._solids and not self._grids
 
     @property
+    def large(self) -> bool:
+        """So many solids that only those near the robot are worth telling."""
+        return len(self._solids) > _MANY
+
+    @property
     def solids(self) -> tuple[tuple[Obstacle, float], ...]:
         """Each obstacle, in the odometry's frame, with the time for which its place is given [s]."""
         return tuple(self._solids.values())
@@ -95,6 +116,16 @@ class ObstacleStore:
             FrameError: Its frame is not known yet; it is tried again at :meth:`refresh`.
             GoalError: A shape that cannot be served, or a stamp from another clock.
         """
+        self.scene_work(msg, now)()()
+
+    def scene_work(self, msg: SdfScene, now: float) -> Work:
+        """The same in three steps: this call places the message, the work it returns may be done by any thread, and
+        what that returns puts the result in force.
+
+        Raises:
+            FrameError: Its frame is not known yet; it is tried again at :meth:`refresh`.
+            GoalError: A shape that cannot be served, or a stamp from another clock.
+        """
         check_bodies(msg)
         stamp = time_from_msg(msg.header.stamp) or now
         if stamp > now + _FUTURE:
@@ -103,10 +134,25 @@ class ObstacleStore:
             frame = self._frames.lookup(self._odom, msg.header.frame_id, stamp_or_newest(stamp))
         except FrameError:
             if not self._frames.knows(self._odom, msg.header.frame_id):
-                self._waiting.append(msg)
+                self._waiting = [*self._waiting[-_MOST_WAITING:], msg]
             raise
-        solids = {p.id: obstacle_from_msg(p, frame) for p in msg.primitives if p.operation == SdfPrimitive.ADD}
-        grids = {g.id: placed_grid(g, frame) for g in msg.grids if any(g.size)}
+
+        def understand() -> Callable[[], None]:
+            added = (p for p in msg.primitives if p.operation == SdfPrimitive.ADD)
+            solids = {p.id: obstacle_from_msg(p, frame) for p in added}
+            grids = {g.id: placed_grid(g, frame) for g in msg.grids if any(g.size)}
+            return partial(self._change, msg, solids, grids, stamp)
+
+        return understand
+
+    def _change(self, msg: SdfScene, solids: dict[str, Obstacle], grids: dict[str, SdfGrid], stamp: float) -> None:
+        gone = {p.id for p in msg.primitives if p.operation == SdfPrimitive.REMOVE}
+        stay = set() if "" in gone else self._solids.keys() - gone
+        if len(stay | solids.keys()) > MAX_OBSTACLES:
+            raise GoalError(
+                f"scene {msg.seq}: {len(stay | solids.keys())} obstacles would be in force; up to {MAX_OBSTACLES} are "
+                "served: remove those that are far away, or send them as a map"
+            )
         for gone in (p.id for p in msg.primitives if p.operation == SdfPrimitive.REMOVE):
             self._remove(gone)
         for gone in (g.id for g in msg.grids if not any(g.size)):
@@ -134,32 +180,51 @@ class ObstacleStore:
             FrameError: Its frame is not known yet; it is tried again at :meth:`refresh`.
             GoalError: Its sizes do not fit its data.
         """
+        self.map_work(msg)()()
+
+    def map_work(self, msg: OccupancyGrid) -> Work:
+        """The same in three steps, as :meth:`scene_work`; until the last the map before is in force."""
         self._waiting = [other for other in self._waiting if not isinstance(other, OccupancyGrid)]
-        self._map, grid = None, None
-        if len(msg.data):
-            try:
-                frame = self._frames.lookup(self._odom, msg.header.frame_id)
-            except FrameError:
-                self._waiting.append(msg)
-                raise
-            config = self._config
-            self._map = occupancy_map_from_msg(msg, frame, config.occupied_from, config.unknown_is_free)
-            grid = map_to_grid(self._map)
-        self._grids.pop("map", None)
+        if not len(msg.data):
+            return lambda: partial(self._change_map, None, None)
+        try:
+            frame = self._frames.lookup(self._odom, msg.header.frame_id)
+        except FrameError:
+            self._change_map(None, None)
+            self._waiting = [*self._waiting[-_MOST_WAITING:], msg]
+            raise
+        config = self._config
+
+        def understand() -> Callable[[], None]:
+            floor = occupancy_map_from_msg(msg, frame, config.occupied_from, config.unknown_is_free)
+            return partial(self._change_map, floor, map_to_grid(floor))
+
+        return understand
+
+    def _change_map(self, floor: OccupancyMap | None, grid: SdfGrid | None) -> None:
+        self._map = floor
+        self._grids.pop(MAP_ID, None)
         if grid is not None:
             self._grids[grid.id] = grid
         self.version += 1
         self.floor_version += 1
 
-    def refresh(self, now: float) -> list[str]:
-        """Try again what waited for a frame, drop moving obstacles that nobody renews; say what happened."""
+    def refresh(self, now: float, take: Callable[[SdfScene | OccupancyGrid], None] | None = None) -> list[str]:
+        """Try again what waited for a frame, drop moving obstacles that nobody renews; say what happened.
+
+        Args:
+            now: The robot's clock [s].
+            take: Takes what can be placed now; None: it is done here.
+        """
         notes = []
         ready = [msg for msg in self._waiting if self._frames.knows(self._odom, msg.header.frame_id)]
         if ready:
             self._waiting = [msg for msg in self._waiting if msg not in ready]
         for msg in ready:
             try:
-                if isinstance(msg, SdfScene):
+                if take is not None:
+                    take(msg)
+                elif isinstance(msg, SdfScene):
                     self.take_scene(msg, now)
                 else:
                     self.take_map(msg)
@@ -179,40 +244,45 @@ class ObstacleStore:
             )
         return notes
 
-    def message(self, stamp: float) -> SdfScene:
-        """All that is in force, moving obstacles where they are at ``stamp`` [s]."""
+    def message(self, stamp: float, near_xy: Array | None = None) -> SdfScene:
+        """What is in force, moving obstacles where they are at ``stamp`` [s].
+
+        Args:
+            stamp: When [s].
+            near_xy: Where the robot is [m], shape (2,): only what is within ``reach`` of it; None: all solids, and
+                grids as far as they are small.
+        """
         self._seq += 1
         msg = SdfScene(seq=self._seq)
         set_stamp(msg.header, stamp)
         msg.header.frame_id = self._odom
-        msg.primitives = [obstacle_to_msg(solid.at(stamp - at)) for solid, at in self._solids.values()]
-        msg.grids = list(self._grids.values())
+        reach = self._config.reach
+        msg.primitives = [
+            obstacle_to_msg(solid.at(stamp - at) if solid.moves else solid)
+            for solid, at in self._solids.values()
+            if near_xy is None or _near(solid, near_xy, reach, stamp - at)
+        ]
+        if near_xy is None:
+            msg.grids = [grid for grid in self._grids.values() if len(grid.distances) <= _MOST_NODES]
+        else:
+            msg.grids = [grid_near(grid, near_xy, reach, _MOST_NODES) for grid in self._grids.values()]
         return msg
 
-    def scene(self, stamp: float) -> ObstacleScene:
-        """The same for the core."""
-        parts = [solid.at(stamp - at).sdf() for solid, at in self._solids.values()]
-        parts += [grid_to_sdf(grid) for grid in self._grids.values()]
-        return ObstacleScene(Union(parts) if parts else None, stamp=stamp)
+    def floor(self, places: Iterable[Array], reach: float = REACH) -> OccupancyMap:
+        """Clearances for routes, of what stands still: on the map if there is one, else around places.
 
-    def floor(self, places: Iterable[Array]) -> OccupancyMap:
-        """Clearances for routes, of what stands still: on the map if there is one, else around ``places`` (2,) [m]."""
-        still = [solid.sdf() for solid, _ in self._solids.values() if not solid.moves]
-        still += [grid_to_sdf(grid) for name, grid in self._grids.items() if name != "map"]
-        shapes: SignedDistance | None = Union(still) if still else None
-        if self._map is not None:
-            return self._map if shapes is None else _with(self._map, shapes)
-        centres = [np.array(solid.center[:2]) for solid, _ in self._solids.values() if not solid.moves]
-        points = np.array([np.asarray(place, dtype=np.float64)[:2] for place in (*places, *centres)])
-        low, high = points.min(axis=0) - self._config.margin, points.max(axis=0) + self._config.margin
-        return OccupancyMap.from_sdf(shapes, tuple(low), tuple(high), self._config.resolution)
+        Args:
+            places: Where routes begin and end (2,) [m].
+            reach: Clearance that makes no difference any more [m].
+        """
+        still = [solid for solid, _ in self._solids.values() if not solid.moves]
+        grids = [grid_to_sdf(grid) for name, grid in self._grids.items() if name != MAP_ID]
+        around = FloorExtent(self._config.resolution, self._config.margin)
+        return floor_between(places, still, Union(grids) if grids else None, self._map, around, reach)
 
 
-def _with(floor: OccupancyMap, shapes: SignedDistance) -> OccupancyMap:
-    """A map with more obstacles on it."""
-    clearance = floor.clearance
-    places = floor.centres(np.moveaxis(np.indices(clearance.shape), 0, -1))  # (X, Y, 2)
-    for height in BODY_HEIGHTS:
-        points = np.concatenate([places, np.full((*places.shape[:2], 1), height)], axis=-1)
-        clearance = np.minimum(clearance, shapes.query(points)[0])
-    return OccupancyMap(clearance, floor.resolution, floor.origin_xy_w, floor.yaw_w)
+def _near(solid: Obstacle, xy: Array, reach: float, age: float) -> bool:
+    """Whether a solid is within reach of a place, or soon may be, so long after its own time [s]."""
+    x, y = (solid.center[k] + age * solid.velocity[k] - float(xy[k]) for k in (0, 1))
+    span = reach + _AHEAD * math.hypot(*solid.velocity) + half_width(solid)
+    return abs(x) <= span and abs(y) <= span

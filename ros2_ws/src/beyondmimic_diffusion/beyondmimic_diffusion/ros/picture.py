@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from rclpy.node import Node
@@ -10,7 +12,10 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from ..core.guidance.goals import WaypointGoal
+from ..core.route import Route
+from ..core.tasks import Obstacle, ReachWaypoint
 from . import qos
+from .background import Background
 from .conversions.time import set_stamp
 from .markers import goal_markers, marker_array, obstacle_markers, route_markers
 from .obstacle_store import ObstacleStore
@@ -18,6 +23,8 @@ from .task_desk import TaskDesk
 
 _PERIOD = 0.2
 """Drawn at most this often [s]."""
+_MANY = 100
+"""Obstacles from which on drawing them takes so long that another thread does it."""
 
 
 class Picture:
@@ -30,10 +37,12 @@ class Picture:
         self._frame = odom_frame
         self._drawn: object = None
         self._at = 0.0
+        self._background = Background("picture", 1)
         self._publisher = node.create_publisher(MarkerArray, "guidance/markers", qos.LATCHED)
 
     def destroy(self) -> None:
         """Remove the publisher."""
+        self._background.close()
         self._node.destroy_publisher(self._publisher)
 
     def tick(self, now: float) -> None:
@@ -47,14 +56,29 @@ class Picture:
         if state == self._drawn:
             return
         self._drawn, self._at = state, time.monotonic()
+        solids = self._store.solids
+        draw = partial(self._draw, solids, task, None if task is None else task.route, near, now)
+        if len(solids) > _MANY:
+            if not self._background.do(draw):
+                self._drawn = None  # it is still at the one before: again in a while
+        else:
+            draw()
+
+    def _draw(
+        self,
+        solids: Sequence[tuple[Obstacle, float]],
+        task: ReachWaypoint | None,
+        route: Route | None,
+        near: tuple[float, float] | None,
+        now: float,
+    ) -> None:
         header = Header(frame_id=self._frame)
         set_stamp(header, now)
-        markers: list[Marker] = obstacle_markers(header, (s.at(now - at) for s, at in self._store.solids))
+        markers: list[Marker] = obstacle_markers(header, (s.at(now - at) if s.moves else s for s, at in solids))
         if task is not None:
             markers += goal_markers(header, task.target_xy_w, task.heading_w, task.config.position_tolerance)
-            points = None if task.route is None else task.route.points_w
-            if points is not None:
-                markers += route_markers(header, points, None if near is None else np.array(near))
+            if route is not None:
+                markers += route_markers(header, route.points_w, None if near is None else np.array(near))
         self._publisher.publish(marker_array(header, markers))
 
     def _near(self) -> tuple[float, float] | None:

@@ -148,7 +148,7 @@ class WaypointTaskAction(TaskAction):
             settings = replace(settings, heading_tolerance=float(goal.heading_tolerance))
         planner = None
         if world.avoid:
-            planner = RoutePlanner(world.store.floor((state.root_pos_w[:2], target)), config.route)
+            planner = RoutePlanner(world.store.floor((state.root_pos_w[:2], target), config.route.reach), config.route)
         return ReachWaypoint(
             target,
             heading,

@@ -12,7 +12,7 @@ from beyondmimic_msgs.msg import GuidanceGoal
 from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
 
-from ..core.errors import GoalError
+from ..core.errors import BeyondMimicError
 from ..core.guidance.goals import Goal
 from ..core.guidance.teleop import VelocityTask
 from ..core.tasks import (
@@ -118,7 +118,7 @@ class TaskDesk:
             self._refuse(action, handle, TaskCode.UNKNOWN_FRAME, str(error))
         except TaskRefusedError as error:
             self._refuse(action, handle, error.code, str(error))
-        except GoalError as error:
+        except BeyondMimicError as error:  # a GoalError, or a tolerance that no parameter could have
             self._refuse(action, handle, TaskCode.INVALID_GOAL, str(error))
         else:
             self.drop(TaskCode.PREEMPTED, f"replaced by a newer goal for {action.name}")
@@ -220,7 +220,7 @@ class TaskDesk:
         if now - job.floor_checked < _FLOOR_PERIOD:
             return
         job.floor_version, job.floor_checked = store.floor_version, now
-        planner.update_map(store.floor((state.root_pos_w[:2], task.target_xy_w)))
+        planner.update_map(store.floor((state.root_pos_w[:2], task.target_xy_w), planner.config.reach))
 
     def _feed_back(self, job: Job, update: TaskUpdate, state: RobotState) -> None:
         now = time.monotonic()

@@ -28,6 +28,8 @@ _ABSURD_ANGLE = 1e5
 """No joint target is as large [rad]."""
 _ABSURD_TIME = 1e11
 """No stamp or step is as large [s]."""
+MOST_SKIPPED = 25
+"""A planner whose plans are being played has not lost so many in a row: an id that leaps further is somebody else's."""
 _SHORTEST_STEP = 1e-4
 """Least spacing of set-points [s]."""
 
@@ -181,7 +183,7 @@ class PlanBuffer:
             return PlanVerdict.OLD_OBSERVATION
         if plan.session_id in self._dead_sessions:
             return PlanVerdict.OLD_SESSION
-        if plan.session_id != self._session and self.stream.alive(now):
+        if self._is_foreign(plan) and self.stream.alive(now):
             return PlanVerdict.FOREIGN_SESSION
         if plan.session_id == self._session and plan.plan_id <= self._last_id:
             return PlanVerdict.REPEATED_ID
@@ -190,6 +192,10 @@ class PlanBuffer:
         if step_index((now - plan.stamp) / plan.step_dt) >= plan.trusted_steps:
             return PlanVerdict.PLAYED_OUT
         return PlanVerdict.ACCEPTED
+
+    def _is_foreign(self, plan: Plan) -> bool:
+        """Of another session, or with a number that this one cannot have reached yet."""
+        return plan.session_id != self._session or plan.plan_id > self._last_id + MOST_SKIPPED
 
     @staticmethod
     def _slack(plan: Plan) -> float:

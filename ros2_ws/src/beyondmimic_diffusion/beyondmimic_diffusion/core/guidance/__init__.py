@@ -2,7 +2,7 @@
 
 from .barrier import RelaxedBarrier
 from .clearance import ClearanceCost
-from .composer import CostTerm, GuidanceComposer, Schedule, by_signal, skip_last
+from .composer import CostTerm, GuidanceComposer
 from .cost import GuidanceCost, make_cost, register_cost, registered_costs
 from .distance_grid import DistanceGrid, distances_from_occupancy
 from .features import PlanFeatures, PlanGradient, features_from, integrate_positions, pull_back, pull_back_integration
@@ -14,6 +14,7 @@ from .integrator import GoalIntegrator
 from .joystick import JoystickCost
 from .keyframe import KeyframeCost
 from .obstacle import ObstacleCost
+from .schedule import Schedule, by_signal, skip_last
 from .sdf import Box, Capsule, Cylinder, HalfSpace, Moving, Placed, SignedDistance, Sphere, Union
 from .user_cost import load_cost_modules, register_cost_function
 from .waypoint import WaypointCost, waypoint_velocity

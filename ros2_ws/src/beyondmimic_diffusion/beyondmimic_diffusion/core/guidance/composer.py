@@ -14,7 +14,7 @@ test.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -31,9 +31,7 @@ from .features import (
     pull_back,
     pull_back_integration,
 )
-
-Schedule = Callable[[int], float]
-"""Factor of the guidance scale at denoising level k."""
+from .schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -98,8 +96,8 @@ class GuidanceComposer:
         self._clip = clip
         self.terms = tuple(terms)
         self._norms: dict[str, Array] = {}
-        self.bad_cost = ""
-        """The first term that gave a gradient with NaN or infinity at finite states; empty: none did."""
+        self.dropped: dict[str, str] = {}
+        """Terms that failed, and what they did: the others steer without them."""
         self._with_key_points = any(term.cost.uses_key_points for term in self.terms)
         self._check()
         parts = self._layout if self._with_key_points else {name: self._layout[name] for name in ROOT_PARTS}
@@ -151,18 +149,37 @@ class GuidanceComposer:
         norms: dict[str, Array] = {}
         plan, integrated = self._seen(clean_states)
         for term in acting:
-            _, gradient = self._evaluate(term, integrated if term.consistent else plan)
+            gradient = self._pull(term, integrated if term.consistent else plan, clean_states)
+            if gradient is None:
+                continue
             norms[term.name] = _norm(gradient)
             gradient *= strength
             total -= self._capped(gradient, term)
         if self._clip is not None:
             total = _limited(total, strength * self._clip)
         self._norms = norms
-        if not self.bad_cost and not np.isfinite(total).all() and np.isfinite(clean_states).all():
-            self.bad_cost = next((name for name, norm in norms.items() if not np.isfinite(norm).all()), "")
         out = np.zeros_like(clean_states)
         out[..., : self._width] = total / self._scale_si[: self._width]
         return out
+
+    def _pull(self, term: CostTerm, seen: PlanFeatures, clean_states: Array) -> Array | None:
+        """The term's weighted gradient (B, H, width); None, and a note in :attr:`dropped`, if it has none to offer."""
+        if term.name in self.dropped:
+            return None
+        try:
+            _, gradient = self._evaluate(term, seen)
+            if np.isfinite(gradient).all() or not np.isfinite(clean_states).all():  # the network's NaN is not its fault
+                return gradient
+            self.dropped[term.name] = "gave a gradient with NaN or infinity"
+        except Exception as error:  # whatever a user's cost raises: a robot must not fall for it
+            self.dropped[term.name] = _raised(error)
+        return None
+
+    def failures(self, clean_states: Array) -> dict[str, str]:
+        """What each term does wrong at normalised states (B, H, S), by name; empty: all are well."""
+        trial = self.with_terms(self.terms)
+        trial.stats(clean_states)
+        return trial.dropped
 
     def value(self, clean_states: Array) -> Array:
         """Weighted sum of all costs, shape (B,), at normalised states (B, H, S)."""
@@ -180,24 +197,40 @@ class GuidanceComposer:
         return out
 
     def stats(self, clean_states: Array) -> tuple[tuple[CostStats, ...], ...]:
-        """Per plan, each cost's weighted value at these states, and its gradient's norm at the last guided pass."""
+        """Per plan, each cost's weighted value at these states, and its gradient's norm at the last guided pass.
+
+        Without those in :attr:`dropped`.
+        """
         batch = len(clean_states)
         rows = []
         for term, value in self._values(clean_states):
             norm = self._norms.get(term.name)
             if norm is None or len(norm) != batch:  # no pass was guided by it
                 plan, integrated = self._seen(clean_states)
-                norm = _norm(self._evaluate(term, integrated if term.consistent else plan)[1])
+                gradient = self._pull(term, integrated if term.consistent else plan, clean_states)
+                if gradient is None:
+                    continue
+                norm = _norm(gradient)
             rows.append((term.name, value.tolist(), norm.tolist()))
         return tuple(tuple(CostStats(name, value[i], norm[i]) for name, value, norm in rows) for i in range(batch))
 
     def _values(self, clean_states: Array) -> list[tuple[CostTerm, Array]]:
-        """Weighted value (B,) of each term."""
+        """Weighted value (B,) of each term that has not been dropped."""
         plan, integrated = self._seen(clean_states)
-        return [
-            (term, np.multiply(term.weight, self._windowed(term, integrated if term.consistent else plan)[0]))
-            for term in self.terms
-        ]
+        sound = np.isfinite(clean_states).all()
+        out = []
+        for term in self.terms:
+            if term.name in self.dropped:
+                continue
+            try:
+                value = np.multiply(term.weight, self._windowed(term, integrated if term.consistent else plan)[0])
+                if value.shape == (plan.batch,) and (not sound or np.isfinite(value).all()):
+                    out.append((term, value))
+                else:
+                    self.dropped[term.name] = f"gave the value {value.tolist()}"
+            except Exception as error:  # as in _pull
+                self.dropped[term.name] = _raised(error)
+        return out
 
     def _seen(self, clean_states: Array) -> tuple[PlanFeatures, PlanFeatures]:
         """The features of normalised states, as predicted and with integrated positions (if a term wants them)."""
@@ -248,6 +281,10 @@ class GuidanceComposer:
         return step
 
 
+def _raised(error: Exception) -> str:
+    return f"raised {type(error).__name__}: {error}"
+
+
 def _norm(gradient: Array) -> Array:
     return np.sqrt(np.einsum("bhs,bhs->b", gradient, gradient))
 
@@ -256,17 +293,3 @@ def _limited(gradient: Array, limit: float) -> Array:
     """Scaled down where the norm of a plan exceeds the limit."""
     factor = np.minimum(1.0, limit / np.maximum(_norm(gradient), 1e-12))
     return gradient * factor[:, None, None]
-
-
-def skip_last(levels: int) -> Schedule:
-    """Guidance at full strength, but none below level ``levels``: the last passes then only clean up."""
-    return lambda k: 1.0 if k >= levels else 0.0
-
-
-def by_signal(signal: Array) -> Schedule:
-    """Guidance in proportion to the signal left at a level: strong where the prediction is nearly certain.
-
-    Args:
-        signal: Factor of the clean value at each level (``NoiseScheduler.signal``), shape (K,).
-    """
-    return lambda k: float(signal[max(k, 0)])

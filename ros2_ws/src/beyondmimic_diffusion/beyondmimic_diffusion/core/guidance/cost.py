@@ -53,7 +53,7 @@ def registered_costs() -> tuple[str, ...]:
     return tuple(sorted(_FACTORIES))
 
 
-def make_cost(name: str, **parameters: Any) -> GuidanceCost:
+def make_cost(name: str, /, **parameters: Any) -> GuidanceCost:
     """Make a registered cost.
 
     Args:
@@ -70,5 +70,8 @@ def make_cost(name: str, **parameters: Any) -> GuidanceCost:
         raise GoalError(f"there is no cost '{name}'; {hint}")
     try:
         return factory(**parameters)
-    except TypeError as error:
-        raise GoalError(f"cost '{name}' cannot be made from {sorted(parameters)}: {error}") from error
+    except GoalError:
+        raise
+    except Exception as error:  # whatever a user's constructor raises
+        kind = "" if isinstance(error, TypeError) else f"{type(error).__name__}: "
+        raise GoalError(f"cost '{name}' cannot be made from {sorted(parameters)}: {kind}{error}") from error

@@ -62,6 +62,30 @@ class DistanceGrid(SignedDistance):
         return value, np.where(inside, gradient / self.spacing, 0.0)
 
 
+_TILE = 512
+"""Cells along the edge of a tile of a large map: short work, and little memory."""
+
+
+def distances_from_large_occupancy(occupied: NDArray[np.bool_], spacing: float, reach: float) -> NDArray[np.float32]:
+    """The same as :func:`distances_from_occupancy` up to ``reach`` [m], and ``reach`` beyond, for (X, Y) cells.
+
+    Tile by tile, so that it needs little memory beside its result, and lets other threads run.
+    """
+    out = np.empty(occupied.shape, dtype=np.float32)
+    halo = int(np.ceil(reach / spacing)) + 2
+    for i in range(0, occupied.shape[0], _TILE):
+        for j in range(0, occupied.shape[1], _TILE):
+            low = max(i - halo, 0), max(j - halo, 0)
+            around = occupied[low[0] : i + _TILE + halo, low[1] : j + _TILE + halo]
+            own = slice(i - low[0], i - low[0] + _TILE), slice(j - low[1], j - low[1] + _TILE)
+            if around.any():
+                found = np.clip(distances_from_occupancy(around, spacing)[own], -reach, reach)
+            else:
+                found = np.full(around[own].shape, reach)
+            out[i : i + _TILE, j : j + _TILE] = found
+    return out
+
+
 def distances_from_occupancy(occupied: NDArray[np.bool_], spacing: float) -> Array:
     """Signed distance [m] of each cell's centre to the border between occupied and free cells.
 

@@ -225,6 +225,8 @@ def _keyframe(goal: KeyframeGoal, context: GoalContext, config: GoalConfig) -> l
 def _custom(goal: CustomGoal, context: GoalContext, config: GoalConfig) -> list[CostTerm]:
     load_cost_modules(config.custom.modules)
     extra = {"context": context} if wants_context(goal.cost) else {}
+    if extra and "context" in goal.parameters:
+        raise GoalError(f"cost '{goal.cost}': the parameter 'context' is filled in by the planner; leave it out")
     cost = make_cost(goal.cost, **goal.parameters, **extra)
     weight = config.custom.weights().get(goal.cost, 1.0) if goal.weight is None else goal.weight
     return [

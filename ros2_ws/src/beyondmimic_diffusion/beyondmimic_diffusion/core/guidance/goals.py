@@ -16,16 +16,10 @@ import numpy as np
 
 from ..errors import GoalError
 from ..types import Array
+from .ranges import MAX_AHEAD, MAX_DISTANCE, MAX_SPEED, MAX_WEIGHT, MAX_YAW_RATE
 
 if TYPE_CHECKING:
     from .sdf import SignedDistance
-
-MAX_SPEED = 3.0
-"""A planar velocity beyond this is a unit error, not a wish [m/s]."""
-MAX_YAW_RATE = 4.0
-"""Likewise [rad/s]."""
-MAX_DISTANCE = 1000.0
-"""Likewise, from the world's origin [m]."""
 
 
 @dataclass(frozen=True)
@@ -151,9 +145,15 @@ class KeyframeGoal(Goal):
             raise GoalError(f"KeyframeGoal.frame = '{self.frame}'; allowed are 'local' and 'world'")
         if not math.isfinite(self.due) or not math.isfinite(self.hold) or self.hold < 0.0:
             raise GoalError(f"KeyframeGoal: due {self.due} and hold {self.hold} must be finite, hold not negative")
+        if self.hold > MAX_AHEAD:
+            raise GoalError(f"KeyframeGoal.hold = {self.hold:g} s; up to {MAX_AHEAD:g} s is plausible; a unit error?")
         count = len(self.key_points)
-        if np.shape(self.positions) != (count, 3):
-            raise GoalError(f"KeyframeGoal.positions has shape {np.shape(self.positions)}; right is ({count}, 3)")
+        try:
+            shape = np.shape(self.positions)
+        except ValueError as error:  # ragged
+            raise GoalError(f"KeyframeGoal.positions = {self.positions!r:.80}; right is ({count}, 3)") from error
+        if shape != (count, 3):
+            raise GoalError(f"KeyframeGoal.positions has shape {shape}; right is ({count}, 3)")
         self._require("positions", (count, 3), MAX_DISTANCE, "m")
 
 
@@ -192,6 +192,8 @@ class CustomGoal(Goal):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= 0.0):
                 raise GoalError(f"CustomGoal.{name} = {value}; give a number, zero or more, or None")
+        if self.weight is not None and self.weight > MAX_WEIGHT:
+            raise GoalError(f"CustomGoal.weight = {self.weight:g}; up to {MAX_WEIGHT:g} is plausible; a unit error?")
         if self.first_step < 0 or (self.last_step is not None and self.last_step < self.first_step):
             raise GoalError(
                 f"CustomGoal: steps {self.first_step} to {self.last_step} are none; right is 0 <= first <= last"

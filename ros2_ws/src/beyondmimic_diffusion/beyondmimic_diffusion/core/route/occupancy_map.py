@@ -8,13 +8,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import GoalError
-from ..guidance.distance_grid import DistanceGrid, distances_from_occupancy
+from ..guidance.distance_grid import DistanceGrid, distances_from_large_occupancy, distances_from_occupancy
 from ..guidance.sdf import Placed, SignedDistance
 from ..rotations import rotate_yaw
 from ..types import Array
 
 BODY_HEIGHTS = (0.1, 0.4, 0.7, 1.0, 1.3)
 """Heights at which a standing G1 (1.32 m) is compared with an obstacle [m]."""
+LARGE = 1_000_000
+"""Cells from which on clearances are exact up to :data:`REACH` only."""
+REACH = 3.5
+"""More clearance than this makes no difference to a route or a barrier [m]."""
 _MAX_CELLS = 4_000_000
 """A finer or larger grid is a unit error, not a map."""
 
@@ -29,12 +33,14 @@ class OccupancyMap:
     def __init__(self, clearance: ArrayLike, resolution: float, origin_xy_w: ArrayLike, yaw_w: float = 0.0):
         """
         Args:
-            clearance: Distance from each cell's centre to the nearest obstacle [m], negative inside, shape (X, Y).
+            clearance: Distance from each cell's centre to the nearest obstacle [m], negative inside, shape (X, Y);
+                float32 stays so.
             resolution: Edge of a cell [m].
             origin_xy_w: Corner of cell (0, 0) in the world [m], shape (2,).
             yaw_w: Heading of the grid's first axis in the world [rad].
         """
-        self.clearance = np.array(clearance, dtype=np.float64)
+        given = np.asarray(clearance)
+        self.clearance = np.array(given, dtype=np.float32 if given.dtype == np.float32 else np.float64)
         self.resolution = float(resolution)
         self.origin_xy_w = np.array(origin_xy_w, dtype=np.float64)
         self.yaw_w = float(yaw_w)
@@ -113,7 +119,64 @@ class OccupancyMap:
             raise GoalError(f"occupancy grid with cells of {resolution} m; more than zero is needed")
         grid = cells.reshape(height, width).T
         occupied = (grid >= occupied_from) | ((grid < 0) & (not unknown_is_free))
-        return cls(distances_from_occupancy(occupied, resolution), resolution, origin_xy_w, yaw_w)
+        if cells.size > LARGE:
+            clearance = distances_from_large_occupancy(occupied, resolution, REACH)
+        else:
+            clearance = distances_from_occupancy(occupied, resolution)
+        return cls(clearance, resolution, origin_xy_w, yaw_w)
+
+    def copy(self) -> OccupancyMap:
+        """One whose clearances are its own."""
+        return OccupancyMap(self.clearance, self.resolution, self.origin_xy_w, self.yaw_w)
+
+    def near(self, places_xy_w: ArrayLike, margin: float, most: int) -> OccupancyMap:
+        """The part of the map around places, for routes between them.
+
+        Args:
+            places_xy_w: [m], shape (P, 2).
+            margin: How far beyond them [m].
+            most: Cells at most; with more, only every second, third .. is kept, at its own exact clearance.
+        """
+        places = self.cells(places_xy_w)
+        span = margin / self.resolution
+        size = np.array(self.clearance.shape)
+        low = np.clip(np.floor(places.min(axis=0) - span), 0, size - 1).astype(int)
+        high = np.clip(np.ceil(places.max(axis=0) + span), low + 1, size).astype(int)
+        stride = max(1, int(np.ceil(np.sqrt(np.prod(high - low) / most))))
+        if stride == 1 and np.all(high - low == size):
+            return self
+        first = np.minimum(low + stride // 2, high - 1)
+        part = self.clearance[first[0] : high[0] : stride, first[1] : high[1] : stride]
+        corner = first + 0.5 - 0.5 * stride  # of the coarse cell whose centre is that of the first one kept
+        origin = rotate_yaw(corner * self.resolution, self.yaw_w) + self.origin_xy_w
+        return OccupancyMap(part, self.resolution * stride, origin, self.yaw_w)
+
+    def put_obstacle(
+        self, sdf_w: SignedDistance, low_xy_w: ArrayLike, high_xy_w: ArrayLike, height: float, reach: float = REACH
+    ) -> None:
+        """Lower the clearances around one more obstacle, in place.
+
+        Args:
+            sdf_w: Its signed distance.
+            low_xy_w: Corner of the rectangle around it with the smaller coordinates [m].
+            high_xy_w: The opposite one [m].
+            height: At which it is nearest to a body [m].
+            reach: How far from it clearances matter [m].
+        """
+        low, high = np.asarray(low_xy_w), np.asarray(high_xy_w)
+        corners = self.cells(np.array([low, high, [low[0], high[1]], [high[0], low[1]]]))
+        span, size = reach / self.resolution, np.array(self.clearance.shape)
+        first = np.clip(np.floor(corners.min(axis=0) - span), 0, size).astype(int)
+        last = np.clip(np.ceil(corners.max(axis=0) + span) + 1, 0, size).astype(int)
+        if np.any(last <= first):
+            return
+        indices = np.stack(np.meshgrid(*(np.arange(a, b) for a, b in zip(first, last, strict=True)), indexing="ij"), -1)
+        places = self.centres(indices)  # (X, Y, 2)
+        points = np.concatenate([places, np.full((*places.shape[:2], 1), height)], axis=-1)
+        self.clearance.flags.writeable = True
+        part = self.clearance[first[0] : last[0], first[1] : last[1]]
+        np.minimum(part, sdf_w.query(points)[0], out=part, casting="same_kind")
+        self.clearance.flags.writeable = False
 
     @property
     def occupied(self) -> NDArray[np.bool_]:

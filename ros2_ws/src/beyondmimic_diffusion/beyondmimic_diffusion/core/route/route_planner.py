@@ -34,6 +34,11 @@ class RouteConfig:
     def __post_init__(self) -> None:
         validate(self)
 
+    @property
+    def reach(self) -> float:
+        """Clearance from which on more makes no difference to a route [m]."""
+        return max(self.soft_clearance, self.robot_radius) + 0.3
+
 
 class RoutePlanner:
     """Finds routes on the newest map."""

@@ -1,5 +1,6 @@
 """What the robot can be told to do, as small state machines; and scenes to do it in."""
 
+from .floor import FloorExtent, floor_between, half_width
 from .motion import MeanVelocity, ProgressWatch
 from .play_clip import ClipTaskConfig, FinishClip, PlayClip
 from .reach_keyframe import KeyframeTaskConfig, ReachKeyframe
@@ -15,6 +16,7 @@ __all__ = [
     "STANDING",
     "ClipTaskConfig",
     "FinishClip",
+    "FloorExtent",
     "KeyframeTaskConfig",
     "MeanVelocity",
     "Obstacle",
@@ -33,7 +35,9 @@ __all__ = [
     "WaypointTaskConfig",
     "composed",
     "corridor",
+    "floor_between",
     "forest",
+    "half_width",
     "load_scene",
     "moving_obstacle",
     "save_scene",

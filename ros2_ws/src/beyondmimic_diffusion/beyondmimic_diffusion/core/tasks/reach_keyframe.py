@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..guidance.goals import Goal, KeyframeGoal
+from ..guidance.ranges import MAX_AHEAD
 from ..parameters import param, validate
 from ..rotations import rotate_yaw, yaw_of
 from ..types import Array, RobotState
@@ -110,6 +111,12 @@ class ReachKeyframe(Task):
         if self.keyframes[0].due < now:
             raise TaskRefusedError(
                 TaskCode.STALE_CLOCK, f"keyframe due at {self.keyframes[0].due:.2f} s; it is {now:.2f} s already"
+            )
+        if math.isfinite(now) and self.keyframes[-1].due > now + MAX_AHEAD:
+            raise TaskRefusedError(
+                TaskCode.STALE_CLOCK,
+                f"keyframe due in {self.keyframes[-1].due - now:.0f} s; up to {MAX_AHEAD:.0f} s ahead are served; have "
+                "both clocks the same use_sim_time?",
             )
         for before, after in pairwise(self.keyframes):
             if after.due < before.due + max(before.hold, self.config.window):

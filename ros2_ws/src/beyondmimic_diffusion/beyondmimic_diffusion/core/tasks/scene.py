@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import GoalError
+from ..guidance.ranges import check_size
 from ..guidance.sdf import Box, Capsule, Cylinder, Moving, SignedDistance, Sphere, Union
 from ..route.occupancy_map import OccupancyMap
 from ..types import Array
@@ -42,6 +43,7 @@ class Obstacle:
             object.__setattr__(self, name, self._numbers(name, count))
         if not all(edge > 0.0 for edge in self.size):
             raise GoalError(f"obstacle '{self.name}': size {self.size} m; each must be above zero")
+        check_size(f"obstacle '{self.name}': size", self.size)
         if isinstance(self.yaw, bool) or not isinstance(self.yaw, int | float) or not math.isfinite(self.yaw):
             raise GoalError(f"obstacle '{self.name}': yaw {self.yaw!r} is not an angle")
         if not isinstance(self.name, str) or not self.name:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,6 @@ from ...core.errors import GoalError
 from ...core.guidance.clip import ClipGoal
 from ...core.guidance.clip_library import ClipLibrary
 from ...core.guidance.goals import (
-    CustomGoal,
     Goal,
     HeadingGoal,
     JoystickGoal,
@@ -22,9 +20,11 @@ from ...core.guidance.goals import (
     ObstacleScene,
     WaypointGoal,
 )
+from ...core.guidance.ranges import MAX_TERMS
 from ...core.rotations import quat_from_yaw
 from ..frames import plain
 from .clip import clip_from_term, clip_to_term
+from .custom_term import custom_goal
 from .geometry import quat_to_msg, yaw_from_pose
 from .keyframe import keyframe_from_msg, keyframes_to_msg
 from .time import set_stamp, time_from_msg, time_to_msg
@@ -140,15 +140,13 @@ def goals_from_msg(
         clips: The policy's motions; None: it has none.
 
     Raises:
-        GoalError: NaN, another frame, or something that is not served: it is refused, never served by halves.
+        GoalError: NaN, another frame, something that is not served, or a scale or weight that nobody filled in: it is
+            refused, never served by halves.
     """
-    if msg.global_scale == 0.0:
-        return ()
-    if msg.global_scale != 1.0:
-        raise GoalError(f"goal {msg.seq}: global_scale {msg.global_scale}; give 0 or 1, and set planner.guidance_scale")
+    _require_acting(msg)
     names = names or FrameNames()
     expires = time_from_msg(msg.expires) or math.inf
-    terms = [term for term in msg.terms if term.weight != 0.0]
+    terms = list(msg.terms)
     for term in terms:
         if term.type != TERM.CUSTOM:
             _require_plain(term)
@@ -165,7 +163,7 @@ def goals_from_msg(
             _require_frame(term, names)
             goals.append(clip_from_term(term, clips or ClipLibrary(), expires))
         elif term.type == TERM.CUSTOM:
-            goals.append(_custom(term, expires, custom))
+            goals.append(custom_goal(term, expires, custom))
         elif not (term.type == TERM.HEADING and joined):
             goals.append(_plain_goal(term, names, scene, expires))
     _require_together(goals)
@@ -208,25 +206,31 @@ def _keyframes(term: bm.GuidanceTerm, given: float, expires: float, names: Frame
     return [replace(goal, expires=expires) for goal in frames]
 
 
-def _custom(term: bm.GuidanceTerm, expires: float, enabled: bool) -> CustomGoal:
-    if not enabled:
+def _require_acting(msg: bm.GuidanceGoal) -> None:
+    """Refuse what a message holds that nobody filled in, and names that occur twice."""
+    if msg.global_scale == 0.0:
         raise GoalError(
-            f"guidance term '{term.name}' asks for the user's cost '{term.custom_plugin}'; name the module that "
-            "registers it in the planner's parameter steering.goals.custom.modules"
+            f"goal {msg.seq}: global_scale is 0, as in a message that nobody filled in: nothing would act; set 1 "
+            "(and no terms for an unguided robot)"
         )
-    try:
-        parameters = json.loads(term.custom_json or "{}")
-    except ValueError as error:
-        raise GoalError(f"guidance term '{term.name}': custom_json is not JSON: {error}") from error
-    return CustomGoal(
-        term.custom_plugin,
-        parameters,
-        weight=float(term.weight),
-        first_step=int(term.first_step),
-        last_step=int(term.last_step) or None,
-        clip=float(term.scale_limit) or None,
-        expires=expires,
-    )
+    if msg.global_scale != 1.0:
+        raise GoalError(f"goal {msg.seq}: global_scale {msg.global_scale}; give 1, and set planner.guidance_scale")
+    if len(msg.terms) > MAX_TERMS:
+        raise GoalError(f"goal {msg.seq} has {len(msg.terms)} terms; up to {MAX_TERMS} are served")
+    for term in msg.terms:
+        if term.weight == 0.0:
+            raise GoalError(
+                f"guidance term '{term.name}': weight is 0, as in a message that nobody filled in: it would not act; "
+                "set 1, or leave the term out"
+            )
+    given = [term.name for term in msg.terms if term.name]
+    twice = sorted({name for name in given if given.count(name) > 1})
+    if twice:
+        raise GoalError(f"goal {msg.seq}: two guidance terms have the name '{twice[0]}'; give each its own")
+    kinds = [term.type for term in msg.terms]
+    for kind, what in ((TERM.HEADING, "headings"), (TERM.SDF, "scenes to keep clear of")):
+        if kinds.count(kind) > 1:
+            raise GoalError(f"goal {msg.seq} has {kinds.count(kind)} {what}; one can be served at a time")
 
 
 def heading_of(term: bm.GuidanceTerm, names: FrameNames) -> float:

@@ -16,6 +16,9 @@ from .geometry import assign_pose, floats
 from .joints import JointMap, MessageError
 from .time import duration_from_msg, duration_to_msg, set_stamp, time_from_msg, time_to_msg
 
+MAX_SETPOINTS = 1000
+"""A plan of 20 s; ours have 16 set-points."""
+
 
 def plan_to_msg(plan: Plan, joint_names: Sequence[str], frame_id: str = "odom") -> bm.ActionPlan:
     """Plan -> message."""
@@ -54,6 +57,11 @@ def plan_from_msg(msg: bm.ActionPlan, joints: JointMap) -> Plan:
     """
     if msg.action_kind != bm.ActionPlan.ACTION_JOINT_POSITION:
         raise MessageError(f"plan {msg.plan_id}: action kind {msg.action_kind}; only joint positions (0) can be played")
+    if not 0 < msg.horizon <= MAX_SETPOINTS or len(msg.root_poses) > 7 * MAX_SETPOINTS:
+        raise MessageError(
+            f"plan {msg.plan_id} has {msg.horizon} set-points and {len(msg.root_poses) // 7} root poses; 1 to "
+            f"{MAX_SETPOINTS} can be played"
+        )
     count = len(msg.joint_names)
     if len(msg.position) != msg.horizon * count or len(msg.root_poses) % 7:
         raise MessageError(
@@ -124,6 +132,8 @@ def planner_status_to_msg(worker: PlanWorker | None) -> bm.PlannerStatus:
     statistics = worker.statistics
     status.state, status.code = getattr(status, state), getattr(status, code)
     status.message = f"{text}: {worker.detail}" if worker.detail and code not in ("OK", "HISTORY_SHORT") else text
+    if worker.dropped and worker.dropped not in status.message:
+        status.message = f"{status.message}; {worker.dropped}"
     status.plans, status.late_plans = statistics.plans, statistics.late_plans
     status.dropped_states = statistics.dropped_states
     status.rate_hz = statistics.rate()

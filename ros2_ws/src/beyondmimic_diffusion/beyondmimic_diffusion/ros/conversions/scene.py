@@ -12,7 +12,17 @@ from shape_msgs.msg import SolidPrimitive
 
 from ...core.errors import GoalError
 from ...core.guidance.distance_grid import DistanceGrid
-from ...core.guidance.goals import MAX_DISTANCE, MAX_SPEED, ObstacleScene
+from ...core.guidance.goals import ObstacleScene
+from ...core.guidance.ranges import (
+    MAX_DISTANCE,
+    MAX_GRID_NODES,
+    MAX_INFLATION,
+    MAX_MAP_CELLS,
+    MAX_OBSTACLE_SPEED,
+    MAX_OBSTACLES,
+    check_cells,
+    check_size,
+)
 from ...core.guidance.sdf import Placed, SignedDistance, Union
 from ...core.rotations import quat_from_yaw, quat_rotate, rotate_yaw, yaw_of
 from ...core.route import OccupancyMap
@@ -41,12 +51,14 @@ def obstacle_from_msg(msg: bm.SdfPrimitive, frame: Transform) -> Obstacle:
     if shape is None:
         raise GoalError(f"{what} has shape type {msg.shape.type}; served are BOX (1), SPHERE (2) and CYLINDER (3)")
     position, velocity = vector_from_msg(msg.pose.position), vector_from_msg(msg.twist.linear)
-    if np.linalg.norm(position) > MAX_DISTANCE or np.linalg.norm(velocity) > 10.0 * MAX_SPEED:
+    if np.linalg.norm(position) > MAX_DISTANCE or np.linalg.norm(velocity) > MAX_OBSTACLE_SPEED:
         raise GoalError(f"{what}: at {position.tolist()} m with {velocity.tolist()} m/s; a unit error?")
     if np.any(vector_from_msg(msg.twist.angular) != 0.0) and shape == "box":
         raise GoalError(f"{what}: turning boxes are not served; send its pose again when it has turned")
-    if not msg.inflation >= 0.0:
-        raise GoalError(f"{what}: inflation {msg.inflation} m; zero or more is right")
+    if not 0.0 <= msg.inflation <= MAX_INFLATION:
+        raise GoalError(f"{what}: inflation {msg.inflation} m; zero to {MAX_INFLATION:g} m is right")
+    if not all(size > 0.0 for size in msg.shape.dimensions):
+        raise GoalError(f"{what}: dimensions {list(msg.shape.dimensions)} m; each must be above zero")
     turned = frame.rotation(_unit(what, msg.pose.orientation))
     if shape != "sphere" and quat_rotate(turned, _UP)[2] < np.cos(MAX_TILT):
         raise GoalError(f"{what} is tilted by more than {MAX_TILT} rad; boxes and cylinders must stand upright")
@@ -95,6 +107,11 @@ def placed_grid(msg: bm.SdfGrid, frame: Transform) -> bm.SdfGrid:
             f"grid '{msg.id}': size {list(msg.size)}, {len(msg.distances)} distances, voxels of {msg.voxel_size} m; "
             "right are an id, as many distances as nodes, and voxels above zero"
         )
+    check_cells(f"grid '{msg.id}'", msg.size, msg.voxel_size, MAX_GRID_NODES)
+    check_size(f"grid '{msg.id}': origin", vector_from_msg(msg.origin.position), limit=MAX_DISTANCE)
+    values = np.abs(np.asarray(msg.distances))
+    if values.size and not np.nanmax(values, initial=0.0) <= MAX_DISTANCE:
+        raise GoalError(f"grid '{msg.id}': distances up to {np.nanmax(values):g} m; a unit error?")
     turned = frame.rotation(_unit(f"grid '{msg.id}'", msg.origin.orientation))
     placed = bm.SdfGrid(id=msg.id, voxel_size=msg.voxel_size, size=msg.size, unknown_distance=msg.unknown_distance)
     placed.distances = msg.distances
@@ -127,6 +144,12 @@ def scene_from_msg(msg: bm.SdfScene, odom_frame: str = "odom") -> ObstacleScene:
             "send it to sdf_scene: the task server brings it there"
         )
     check_bodies(msg)
+    nodes = sum(len(grid.distances) for grid in msg.grids)
+    if len(msg.primitives) > MAX_OBSTACLES or nodes > MAX_GRID_NODES:
+        raise GoalError(
+            f"scene {msg.seq}: {len(msg.primitives)} obstacles and {nodes} nodes; up to {MAX_OBSTACLES} and "
+            f"{MAX_GRID_NODES} are felt; send it to sdf_scene: the task server tells what is near the robot"
+        )
     parts = [obstacle_from_msg(primitive, IDENTITY).sdf() for primitive in msg.primitives]
     parts += [grid_to_sdf(grid) for grid in msg.grids]
     union = None if not parts else parts[0] if len(parts) == 1 else Union(parts)
@@ -152,6 +175,8 @@ def occupancy_map_from_msg(
         GoalError: Sizes that do not fit the data, NaN, or no resolution.
     """
     info = msg.info
+    check_cells("occupancy grid", (info.width, info.height), info.resolution, MAX_MAP_CELLS)
+    check_size("occupancy grid: origin", vector_from_msg(info.origin.position), limit=MAX_DISTANCE)
     turned = frame.rotation(_unit("occupancy grid", info.origin.orientation))
     corner = frame.point(vector_from_msg(info.origin.position))[:2]
     return OccupancyMap.from_occupancy_grid(
@@ -164,6 +189,37 @@ def occupancy_map_from_msg(
         occupied_from,
         unknown_is_free,
     )
+
+
+def grid_near(msg: bm.SdfGrid, xy: Array, reach: float, most: int) -> bm.SdfGrid:
+    """The part of a grid within ``reach`` [m] of a place (2,) in its frame, along its own axes.
+
+    Args:
+        msg: Placed (:func:`placed_grid`); its values are shared where nothing is cut off.
+        xy: The place [m].
+        reach: How far it is looked at [m].
+        most: Nodes at most; with more, every second, third .. is left.
+    """
+    size = [int(n) for n in msg.size]
+    origin, yaw = vector_from_msg(msg.origin.position), float(yaw_of(quat_from_msg(msg.origin.orientation)))
+    at = rotate_yaw(np.asarray(xy) - origin[:2], -yaw) / msg.voxel_size
+    span = reach / msg.voxel_size
+    low = [int(np.clip(np.floor(at[k] - span), 0, size[k] - 1)) for k in (0, 1)]
+    high = [int(np.clip(np.ceil(at[k] + span), low[k], size[k] - 1)) + 1 for k in (0, 1)]
+    kept = [high[0] - low[0], high[1] - low[1], size[2]]
+    stride = 1
+    while np.prod([-(-count // stride) for count in kept]) > most:
+        stride += 1
+    if kept == size and stride == 1:
+        return msg
+    values = np.asarray(msg.distances, dtype=np.float32).reshape(size)
+    part = values[low[0] : high[0] : stride, low[1] : high[1] : stride, ::stride]
+    out = bm.SdfGrid(id=msg.id, voxel_size=msg.voxel_size * stride, unknown_distance=msg.unknown_distance)
+    out.size = list(part.shape)
+    out.distances = floats(part)
+    moved = rotate_yaw(np.array(low, dtype=np.float64) * msg.voxel_size, yaw) + origin[:2]
+    assign_pose(out.origin, np.array([*moved, origin[2]]), quat_from_yaw(yaw))
+    return out
 
 
 def map_to_grid(floor: OccupancyMap) -> bm.SdfGrid:
