@@ -233,7 +233,7 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
             int(estimator.source),
             estimator.foot_contact,
             position_std,
-            receive_stamp=self.get_clock().now().nanoseconds * 1e-9,
+            receive_stamp=self._loop_clock.now(),
         )
         self._state_pub.publish(message)
         self.heartbeat.beat()
