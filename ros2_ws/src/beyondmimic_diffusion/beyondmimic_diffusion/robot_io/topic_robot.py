@@ -98,7 +98,7 @@ class TopicMotors:
             self.listen()
 
     def listen(self) -> None:
-        """Subscribe to the samples, if that is not done yet; from one thread, which may be another than the reader's."""
+        """Subscribe to the samples, if that is not done yet; from one thread, be it the reader's or another."""
         if self._joint_states is None:
             self._joint_states = self._inputs.subscribe(JointState, "joint_states", qos.NEWEST)
 
