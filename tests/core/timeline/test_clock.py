@@ -39,6 +39,22 @@ def test_robot_time_runs_on_at_the_told_rate_and_by_one_step_at_most(slow):
     assert clock.robot_time() == pytest.approx(10.008, abs=1e-9)
 
 
+def test_messages_that_come_late_and_early_do_not_make_it_fast():
+    steady = Steady()
+    clock = Clock(0.0, steady)
+    for i in range(1, 201):
+        told(clock, steady, 0.02 * i, 0.02, 0.035 if i % 2 else 0.005)
+    # the mean of the two rates is 2.3; smoothing leaves a tenth of each deviation of 0.75, over 1 + 0.9
+    assert clock.rate == pytest.approx(1.0, abs=0.05)
+
+
+def test_after_a_pause_it_runs_nearly_as_fast_as_before(slow):
+    clock, steady = slow
+    told(clock, steady, 10.008, 0.008, 60.0)
+    # one step of four times the usual length in a mean with a share of a tenth: 0.5 / (0.9 + 0.4)
+    assert clock.rate == pytest.approx(0.5 / 1.3, rel=1e-6)
+
+
 def test_it_never_runs_back_when_less_is_told_than_was_read(slow):
     clock, steady = slow
     steady.now += 0.016

@@ -43,8 +43,6 @@ _FEW_CORES, _SENSORS, _SENSORS_ON_FEW_CORES = 4, 250.0, 100.0
 """On fewer cores than this, simulator, stack and recorder share what messages cost; both rates meet the 20 ms grid."""
 _LOCKSTEP_MEMBERS = "state_estimator diffusion_planner guidance_task_server action_executor session"
 """Who takes turns in lockstep."""
-_CLOCK = 125.0
-"""Most messages on ``/clock`` [Hz]; with fewer samples of the sensors there are fewer of these, too."""
 _WRITTEN = (
     *("report.json", "session.mcap", "scene.yaml", "film.mp4", "film.png"),
     *("velocity.png", "path.png", "timing.png"),
@@ -275,7 +273,6 @@ def _parameters(seed: int) -> str:
     return (
         f"/**/diffusion_planner:\n  ros__parameters:\n    planner:\n      seed: {seed}\n"
         f"/**/mujoco_sim:\n  ros__parameters:\n    sensor_frequency: {_sensor_frequency()}\n"
-        f"    clock_frequency: {min(_sensor_frequency(), _CLOCK)}\n"
         f"    lockstep_members: {_LOCKSTEP_MEMBERS}\n"
     )
 

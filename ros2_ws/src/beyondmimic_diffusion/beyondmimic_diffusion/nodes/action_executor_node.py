@@ -36,8 +36,9 @@ from ..robot_io.command_lease import Owner
 from ..ros import qos
 from ..ros.background import Background
 from ..ros.background_log import BackgroundLog
+from ..ros.cdr import PlanReader
 from ..ros.clock import LoopClock
-from ..ros.conversions import JointMap, plan_from_msg
+from ..ros.conversions import JointMap
 from ..ros.diagnostics import Diagnosis, Diagnostics, Heartbeat, Level
 from ..ros.lifecycle import prefer_realtime, run
 from ..ros.lockstep import join_lockstep
@@ -98,7 +99,7 @@ class ActionExecutorNode(Node):
             limits=config.robot_checks,
         )
         self._taking = LongRequest(self._robot.take, _TAKING_PATIENCE)
-        self._joints = JointMap(g1.JOINT_NAMES)
+        self._plan_reader = PlanReader(JointMap(g1.JOINT_NAMES))
         self._background = Background("reports", inline=self.lockstep is not None)
         self._log = BackgroundLog(self.get_logger(), self._background)
         self._plans: deque[Plan] = deque(maxlen=8)
@@ -172,7 +173,7 @@ class ActionExecutorNode(Node):
         return manifest
 
     def _make_topics(self) -> None:
-        self.create_subscription(ActionPlan, "plan", self._on_plan, qos.PLAN_INPUT)
+        self.create_subscription(ActionPlan, "plan", self._on_plan, qos.PLAN_INPUT, raw=True)
         for name, action in (
             ("executor/arm", self._arm),
             ("executor/disarm", self._disarm),
@@ -190,9 +191,9 @@ class ActionExecutorNode(Node):
         answer = self._ask(lambda: self._executor.set_limits(config.limits), Trigger.Response())
         return "" if answer.success else answer.message
 
-    def _on_plan(self, msg: ActionPlan) -> None:
+    def _on_plan(self, raw: bytes) -> None:
         try:
-            self._plans.append(plan_from_msg(msg, self._joints))
+            self._plans.append(self._plan_reader.read(raw))
         except BeyondMimicError as error:
             self._refused += 1
             self._log.warning(f"plan refused: {error}", throttle_duration_sec=1.0)

@@ -33,12 +33,11 @@ from ..core.robot import g1
 from ..core.steering import SteeringConfig
 from ..core.types import Plan, RobotState
 from ..ros import qos
-from ..ros.cdr import JointCommandReader, PathWriter, RobotStateReader
+from ..ros.cdr import JointCommandReader, PathWriter, PlanWriter, RobotStateReader
 from ..ros.clock import LoopClock
 from ..ros.conversions import (
     FrameNames,
     JointMap,
-    plan_to_msg,
     planner_status_to_msg,
     stats_to_msg,
 )
@@ -125,6 +124,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         span = manifest.setpoint_dt * manifest.setpoints_per_step * manifest.action_horizon
         self._plan_pub = self.create_publisher(ActionPlan, "plan", qos.plan(span))
         self._path_writer = PathWriter(config.odom_frame)
+        self._plan_writer = PlanWriter(g1.JOINT_NAMES, config.odom_frame)
         self._path_pub = self.create_publisher(PathMsg, "planned_path", qos.ORDER)
         self._stats_pub = self.create_publisher(GuidanceStats, "guidance/stats", qos.STREAM)
         self._status_pub = self.create_publisher(PlannerStatus, "planner/status", qos.STREAM)
@@ -342,7 +342,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
     def _publish(self, plan: Plan) -> None:
         """In the worker's thread."""
         frame = self.parameters.config.odom_frame
-        self._plan_pub.publish(plan_to_msg(plan, g1.JOINT_NAMES, frame))
+        self._plan_pub.publish(self._plan_writer.write(plan))
         self.heartbeat.beat()
         if plan.cost_stats:
             self._stats_pub.publish(stats_to_msg(plan, frame))

@@ -26,7 +26,9 @@ class SimConfig:
         doc="Sensors and commands on ROS topics, or as Unitree's LowState and LowCmd over DDS on lo.",
     )
     unitree_domain: int = param(1, lo=1, hi=232, doc="Domain of that DDS; 0 is that of real robots.")
-    clock_frequency: float = param(125.0, unit="Hz", lo=10.0, hi=500.0, doc="Rate of /clock.")
+    clock_frequency: float = param(
+        50.0, unit="Hz", lo=10.0, hi=500.0, doc="Rate of /clock; between two messages nodes extrapolate."
+    )
     sensor_frequency: float = param(250.0, unit="Hz", lo=50.0, hi=500.0, doc="Rate of the sensors' messages.")
     ground_truth_frequency: float = param(50.0, unit="Hz", lo=1.0, hi=500.0, doc="Rate of ground_truth/odom.")
     real_time_factor: float = param(

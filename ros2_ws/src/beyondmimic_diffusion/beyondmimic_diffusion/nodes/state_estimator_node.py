@@ -239,7 +239,7 @@ class StateEstimatorNode(ManagedNode[StateEstimatorConfig]):
             int(estimator.source),
             estimator.foot_contact,
             position_std,
-            receive_stamp=self.get_clock().now().nanoseconds * 1e-9,
+            receive_stamp=self._loop_clock.now(),
         )
         self._state_pub.publish(message)
         self._watch.estimated(state, on_level_floor=estimator.source is OdometrySource.LEG)

@@ -76,7 +76,8 @@ class SupervisorNode(Node):
         self._frames = self._takeovers = 0
         self._next_frame = 0.0
         self._clock_input = PolledInputs(self, "clock_input")
-        self.heartbeat = Heartbeat(self, PolledSimTime(self, self._clock_input).refresh)
+        self._sim_time = PolledSimTime(self, self._clock_input)
+        self.heartbeat = Heartbeat(self, self._sim_time.refresh)
         self.diagnostics = Diagnostics(self)
         self.diagnostics.add("rate", self.heartbeat.diagnose)
         self.diagnostics.add("watch", self._diagnose)
@@ -155,6 +156,7 @@ class SupervisorNode(Node):
             gone = "cannot write"
         silence = 1e3 * self._watch.silence
         self._log.error(f"action_executor {gone}: no command for {silence:.0f} ms; damping")
+        self._background.do(self._motors.listen)
         self._background.do(lambda: self._damping_pub.publish(Bool(data=True)))
         return max(0.0, self._next_frame - time.monotonic())
 
@@ -168,6 +170,7 @@ class SupervisorNode(Node):
         """One frame: no stiffness, the target where the joint is."""
         zero = np.zeros(g1.NUM_JOINTS)
         kd = np.minimum(self.parameters.config.damping_kd, MOST_DAMPING * np.array(g1.KD))
+        self._sim_time.refresh()
         stamp = self.get_clock().now().nanoseconds * 1e-9
         self._motors.write(JointCommand(stamp, self._measured_position(), zero, zero, kd, zero))
         self._next_frame = now + 1.0 / self.parameters.config.damping_rate_hz

@@ -90,6 +90,10 @@ class Motors(Protocol):
         """Send a command."""
         ...
 
+    def listen(self) -> None:
+        """Positions are wanted from now on; not called in a thread that must not wait."""
+        ...
+
     def positions(self) -> Array | None:
         """Joint positions measured since the last call [rad], (J,); None if there are none, or no numbers."""
         ...

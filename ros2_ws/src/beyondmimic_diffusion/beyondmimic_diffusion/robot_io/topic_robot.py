@@ -20,7 +20,7 @@ from ..ros import qos
 from ..ros.cdr import ImuReader, JointCommandWriter, JointStateReader, JointStateWriter
 from ..ros.cdr.readers import Reader
 from ..ros.conversions import JointMap
-from ..ros.polled import Companion, PolledInputs
+from ..ros.polled import Companion, PolledInputs, PolledTopic, QueuedTopic
 from ..ros.publisher_types import wrong_type
 
 S = TypeVar("S")
@@ -85,7 +85,9 @@ class MotorTopic:
 
 
 class TopicMotors:
-    """Motors behind a topic, for whoever only damps: measured positions are fetched when they are asked for."""
+    """Motors behind a topic, for whoever only damps. Damping without stiffness pulls nowhere: with gains in the
+    commands, samples are subscribed to by :meth:`listen` and cost nothing before; else from the start.
+    """
 
     def __init__(self, node: Node, joint_names: Sequence[str], command_type: str):
         """
@@ -97,7 +99,14 @@ class TopicMotors:
         self._reader = JointStateReader(JointMap(joint_names))
         self._motors = MotorTopic(node, joint_names, command_type)
         self._inputs = PolledInputs(node, "sample_inputs")
-        self._joint_states = self._inputs.subscribe(JointState, "joint_states", qos.NEWEST)
+        self._joint_states: PolledTopic | QueuedTopic | None = None
+        if command_type != "gains":
+            self.listen()
+
+    def listen(self) -> None:
+        """Subscribe to the samples, if that is not done yet; from one thread, be it the reader's or another."""
+        if self._joint_states is None:
+            self._joint_states = self._inputs.subscribe(JointState, "joint_states", qos.NEWEST)
 
     def close(self) -> None:
         """Leave the topics."""
@@ -110,7 +119,7 @@ class TopicMotors:
 
     def positions(self) -> Array | None:
         """Measured since the last call [rad], (J,); None if there are none, or no numbers."""
-        raw = self._joint_states.newest()
+        raw = None if self._joint_states is None else self._joint_states.newest()
         if raw is None:
             return None
         try:

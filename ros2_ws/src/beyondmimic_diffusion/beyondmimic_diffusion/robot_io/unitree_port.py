@@ -198,6 +198,9 @@ class UnitreeDamper:
         """Measured since the last call [rad], (J,); None if there are none."""
         return self._motors.positions()
 
+    def listen(self) -> None:
+        """The robot's state comes anyway."""
+
     def close(self) -> None:
         """Leave."""
         self._motors.close()

@@ -75,8 +75,9 @@ class Diagnostics:
 class Heartbeat:
     """Publishes ``heartbeat/<node>`` with a count of the work done; the owner counts with :meth:`beat`."""
 
-    PERIOD = 0.05
-    """[s]."""
+    PERIOD = 0.2
+    """[s]. For operators and monitoring; the supervisor watches the executor through shared memory. The middleware
+    keeps the writer alive by messages to every process, some per period."""
 
     def __init__(self, node: Node, refresh_clock: Callable[[], None] | None = None):
         """

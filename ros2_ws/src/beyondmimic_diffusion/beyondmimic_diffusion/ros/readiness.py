@@ -56,19 +56,27 @@ class ReadinessConfig:
 
 
 class _Heard:
-    """The newest message of a topic, and when it was fetched."""
+    """The newest message of a topic, and when it was fetched; it is decoded once somebody looks at it."""
 
     def __init__(self, topic: PolledTopic | QueuedTopic, message_type: Any):
         self._topic, self._message_type = topic, message_type
-        self.message: Any = None
+        self._raw: bytes | None = None
+        self._message: Any = None
         self.at = -math.inf
         """By the steady clock [s]."""
 
     def fetch(self) -> None:
-        """Decode what has come since the last call, if anything has."""
+        """Take what has come since the last call, if anything has."""
         raw = self._topic.newest()
         if raw is not None:
-            self.message, self.at = deserialize_message(raw, self._message_type), time.monotonic()
+            self._raw, self.at = raw, time.monotonic()
+
+    @property
+    def message(self) -> Any:
+        """None before the first."""
+        if self._raw is not None:
+            self._message, self._raw = deserialize_message(self._raw, self._message_type), None
+        return self._message
 
     def age(self) -> float:
         """[s] by the steady clock."""
@@ -103,10 +111,12 @@ class Readiness:
         self._state_at = -math.inf
 
     def refresh(self) -> None:
-        """Fetch ``robot_state``; to be called in each cycle, with the clock just brought up to date.
+        """Fetch what was said; to be called in each cycle, with the clock just brought up to date.
 
         The clocks are compared here, for the queue holds the newest state however long this process was busy.
         """
+        self._executor.fetch()
+        self._planner.fetch()
         raw = self._states.newest()
         if raw is None:
             return

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from beyondmimic_msgs.msg import GuidanceGoal
 from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
@@ -139,15 +138,15 @@ class TaskDesk:
 
     def operator_steers(self) -> bool:
         """A command other than zero is in force."""
-        now = time.monotonic()
-        goal = self._teleop.goal(now, 0.0)
-        return self._teleop.active(now) and bool(np.any(goal.vel_xy_c) or goal.yaw_rate)
+        return self._teleop.moving(time.monotonic())
 
     def tick(self) -> None:
         """Advance the task under way."""
         if self.operator_steers():
             self.drop(TaskCode.TELEOP, "the operator steers")
         job = self.job
+        if job is None and self._way_back is None:
+            return
         trouble = self._readiness.trouble(under_way=True)
         state = self._readiness.state()
         if trouble is not None:

@@ -45,7 +45,7 @@ class Channel:
     child_frame_id: str = ""
 
 
-CLOCK = Channel("clock", "rosgraph_msgs/msg/Clock", NEWEST, 125.0)
+CLOCK = Channel("clock", "rosgraph_msgs/msg/Clock", NEWEST, 50.0)
 JOINT_STATES = Channel("joint_states", "sensor_msgs/msg/JointState", STREAM, 250.0)
 IMU = Channel("imu", "sensor_msgs/msg/Imu", STREAM, 250.0, frame_id="imu_in_pelvis")
 TRUTH = Channel("odom_truth", "nav_msgs/msg/Odometry", STREAM, 50.0, frame_id="odom", child_frame_id="pelvis")

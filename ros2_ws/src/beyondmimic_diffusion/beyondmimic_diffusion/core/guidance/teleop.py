@@ -222,6 +222,10 @@ class VelocityTask:
         """True while a command counts."""
         return now < self._until
 
+    def moving(self, now: float) -> bool:
+        """True while a command other than to stand counts."""
+        return self.active(now) and any(self._velocity)
+
     def remaining(self, now: float) -> float:
         """How long the command still counts [s]; 0 if there is none."""
         return max(0.0, self._until - now)

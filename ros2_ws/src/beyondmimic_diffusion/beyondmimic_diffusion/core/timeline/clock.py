@@ -20,9 +20,11 @@ from typing import NamedTuple
 JUMP = 0.5
 """A forward step of robot time larger than this is a jump, not progress [s]."""
 _SMOOTHING = 0.1
-"""Share of the newest step in the estimate of how fast told time runs."""
+"""Share of the newest step in the estimate of how long a told second takes."""
 _FASTEST = 20.0
 """Told seconds per second beyond which a step was delayed on its way, not fast."""
+_LONGEST_DELAY = 4.0
+"""A step that took longer than so many usual ones counts as so many: the simulator was paused."""
 
 
 class _Floor:
@@ -99,6 +101,18 @@ class Clock:
         if first or step < 0.0 or step > JUMP:
             self._anchor = _Anchor(stamp, at, 0.0, 1.0, _Floor(stamp))
             return not first
-        rate = min(step / max(at - before.at, 1e-4), _FASTEST)
-        self._anchor = _Anchor(stamp, at, step, before.rate + _SMOOTHING * (rate - before.rate), before.floor)
+        self._anchor = _Anchor(stamp, at, step, _smoothed(before.rate, step, at - before.at), before.floor)
         return False
+
+
+def _smoothed(rate: float, step: float, elapsed: float) -> float:
+    """Rate of told time after one more step of it [s] that took so long [s].
+
+    What is averaged is the time that a told second takes: messages that come late and early cancel out in it, while in
+    the rate itself the early ones win, and robot time would run ahead.
+    """
+    if step <= 0.0:
+        return rate
+    before = 1.0 / rate
+    pace = min(max(elapsed / step, 1.0 / _FASTEST), _LONGEST_DELAY * before)
+    return 1.0 / (before + _SMOOTHING * (pace - before))

@@ -11,6 +11,7 @@ from .layout import FixedLayout, LayoutError, Place, field_places
 
 from .writers import ClockWriter, HeartbeatWriter, ImuWriter, JointCommandWriter, JointStateWriter  # isort: skip
 from .path_writer import PathWriter
+from .plan_messages import PlanReader, PlanWriter
 from .readers import (
     ImuReader,
     JointCommandReader,
@@ -40,6 +41,8 @@ __all__ = [
     "OdometryWriter",
     "PathWriter",
     "Place",
+    "PlanReader",
+    "PlanWriter",
     "RobotStateReader",
     "RobotStateWriter",
     "RootMotion",
