@@ -19,7 +19,7 @@ from rclpy.clock import Clock, ClockType
 from std_srvs.srv import Trigger
 
 from ..core.batch_planner import OWN, PlannerConfig
-from ..core.engine import BACKENDS, LoadedPolicy, PolicyManifest, kind_of, load_successor
+from ..core.engine import BACKENDS, LoadedPolicy, PolicyManifest, kind_of, load_policy, load_successor
 from ..core.engine.selection import choose_backend
 from ..core.errors import BeyondMimicError, ConfigError
 from ..core.guidance.clip_library import ClipLibrary
@@ -106,9 +106,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         manifest = PolicyManifest.load(config.policy)
         manifest.check_robot(g1.JOINT_NAMES, g1.ROBOT_NAME)
         manifest.check_rate(config.step_dt)
-        self._policy, self._cost, self._reason = choose_backend(
-            config.policy, config.backend, self._try_plans, self._allowance, len(os.sched_getaffinity(0))
-        )
+        self._policy, self._cost, self._reason = self._choose(config)
         joints = JointMap(g1.JOINT_NAMES)
         self._states, self._commands = RobotStateReader(joints), JointCommandReader(joints)
         names = FrameNames(config.odom_frame, config.base_frame)
@@ -151,13 +149,21 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         promised = max(config.planner.latency, _SHORTEST_PROMISE)
         return min(config.budget_share * config.step_dt, _COMPUTE_OF_LATENCY * promised)
 
+    def _choose(self, config: DiffusionPlannerConfig) -> tuple[LoadedPolicy, PlanCost, str]:
+        """The policy on its backend, what plans cost, and why; in lockstep nothing may depend on how fast this is."""
+        if self.lockstep is not None:
+            policy = load_policy(config.policy, config.backend)
+            return policy, PlanCost(0.0, 0.0), "lockstep: backend and passes do not depend on the machine's speed"
+        cores = len(os.sched_getaffinity(0))
+        return choose_backend(config.policy, config.backend, self._try_plans, self._allowance, cores)
+
     def _try_plans(self, policy: LoadedPolicy) -> PlanCost:
         config = self.parameters.config
         return try_plans(policy, config.planner, config.steering, time.perf_counter)
 
     def _make_planner(self, policy: LoadedPolicy, cost: PlanCost) -> GuidedPlanner:
         config, own = self.parameters.config, policy.manifest.sampling
-        budget = PassBudget(self._allowance, own.passes, own.least, cost)
+        budget = None if self.lockstep is not None else PassBudget(self._allowance, own.passes, own.least, cost)
         return GuidedPlanner(policy, config.planner, config.steering, self._session, budget=budget)
 
     def activate(self) -> None:
@@ -337,7 +343,7 @@ class DiffusionPlannerNode(ManagedNode[DiffusionPlannerConfig]):
         if worker is not None:
             return worker.budget.note if worker.budget is not None else ""
         own = self._policy.manifest.sampling
-        return PassBudget(self._allowance, own.passes, own.least, self._cost).note
+        return "" if self.lockstep is not None else PassBudget(self._allowance, own.passes, own.least, self._cost).note
 
     def _publish(self, plan: Plan) -> None:
         """In the worker's thread."""
