@@ -54,6 +54,8 @@ def test_the_shipped_policy_allows_what_the_nodes_that_command_motors_use_and_no
     if make is ActionExecutorNode:
         parameters["policy"] = str(manifest_folder)
     node = ros.make(make, parameters)
+    if make is SupervisorNode:
+        node._motors.listen()  # as it does from its first frame of damping on
     name, namespace = node.get_name(), node.get_namespace()
     ros.until(lambda: name in ros.probe.get_node_names())
     ros.until(lambda: "/motor_command" in access_of(ros.probe, name, namespace).publish)
