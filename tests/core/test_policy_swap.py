@@ -99,7 +99,7 @@ class Named:
         self.track.newest_stamp = state.stamp
         return True
 
-    trouble, period = "", 0.04
+    trouble, period, dropped = "", 0.04, {}
 
     def sent(self, age):
         pass

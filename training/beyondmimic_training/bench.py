@@ -238,7 +238,7 @@ def all_goals(policy: LoadedPolicy) -> list[Goal]:
             ObstacleScene(Union([Sphere(c, r) for c, r in zip(centres, rng.uniform(0.1, 0.3, SPHERES), strict=True)]))
         )
         names = tuple(p.name for p in policy.manifest.key_points[:4])
-        hold = 1e9  # in every plan, whichever its time
+        hold = 3600.0  # in every plan, whichever its time
         goals.append(KeyframeGoal(names, rng.uniform(-0.3, 0.3, (len(names), 3)), due=START, hold=hold))
     return goals
 

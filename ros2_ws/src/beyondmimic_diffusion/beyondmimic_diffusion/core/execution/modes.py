@@ -151,7 +151,7 @@ class Reason(Enum):
     SUPERSEDED = (22, "the ticks stood still and the supervisor took the motors; disarm, then arm to go on")
     STAND_FAILED = (23, "tilted too far to stand without plans, or lifted off the floor")
     SECOND_WRITER = (24, "another node commands the motors")
-    SECOND_PLANNER = (25, "another node sends plans in the session of the planner that is playing")
+    SECOND_PLANNER = (28, "another node sends plans in the session of the planner that is playing")
     OVERSPEED = (25, "joints flail: several are faster than the trip speed")
     TOO_HOT = (26, "a motor is too hot")
     TOLD_TO_DAMP = (27, "told to damp")
