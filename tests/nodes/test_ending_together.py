@@ -130,3 +130,23 @@ def test_a_start_up_that_cannot_be_watched_is_said_so(monkeypatch):
 
     monkeypatch.setenv(STARTED_BY, "nobody")
     assert "cannot be watched" in lifeline.end_with_start_up()
+
+
+HELD = """
+import ctypes, signal, sys, time
+from beyondmimic_diffusion.ros import lifeline
+lifeline._PATIENCE = 0.5
+signal.signal(signal.SIGTERM, lambda *_: ctypes.PyDLL(None).sleep(60))  # a call that never lets the interpreter go
+print(lifeline.end_with_start_up(), flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_node_whose_interpreter_is_held_by_a_library_ends_with_its_start_up_all_the_same():
+    path = os.pathsep.join([str(SOURCES), os.environ.get("PYTHONPATH", "")])
+    with subprocess.Popen(["sleep", "60"]) as parent:
+        environment = {**os.environ, "PYTHONPATH": path, STARTED_BY: str(parent.pid)}
+        with subprocess.Popen([sys.executable, "-c", HELD], env=environment, stdout=subprocess.PIPE) as node:
+            assert node.stdout is not None and node.stdout.readline() == b"\n"  # it watches
+            parent.kill()
+            assert node.wait(PATIENCE) == -signal.SIGALRM

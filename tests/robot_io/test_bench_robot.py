@@ -14,10 +14,10 @@ pytestmark = pytest.mark.unitree
 
 @pytest.mark.slow
 def test_both_ways_play_plans_on_the_same_robot_and_ours_costs_less():
-    report = measure(seconds=0.5, turns=1)
+    report = measure(seconds=2.0, turns=1)
     for way in report["ways"].values():
-        assert way["ticks"] == 250
-        assert 0 < way["playing"] <= 250
+        assert way["ticks"] == 1000
+        assert 0 < way["playing"] <= 1000
         assert way["states"] > 0
         assert all(cost > 0.0 for cost in way["cpu_us"].values())
     assert report["unitree_us"]["ours"] < report["unitree_us"]["sdk"]  # CPU time, by a factor of five or more

@@ -37,8 +37,8 @@ def test_collect_train_export_and_evaluate_follow_on_from_each_other(out):
 
 
 def test_two_processes_give_the_episodes_that_one_gives(out):
-    alone, rows_alone = evaluated(out, "one", "--workers", "1")
-    shared, rows_shared = evaluated(out, "two", "--workers", "2", "--batch", "2")
+    alone, rows_alone = evaluated(out, "one", "--workers", "1", "--backend", "onnx")
+    shared, rows_shared = evaluated(out, "two", "--workers", "2", "--batch", "2", "--backend", "onnx")
     assert rows_alone == rows_shared
     assert alone["success"] == shared["success"]
 
