@@ -69,6 +69,6 @@ def _watch(handle: int, gone: Callable[[], None]) -> None:
 
 
 def _end() -> None:
-    """End in order, or by the kernel's alarm: it needs no interpreter, which middleware that hangs may hold for ever."""
+    """End in order, or by the kernel's alarm: it needs no interpreter, which a library that hangs may hold."""
     signal.setitimer(signal.ITIMER_REAL, _PATIENCE)
     os.kill(os.getpid(), signal.SIGTERM)
